@@ -1,0 +1,440 @@
+// Package jsonscan reads JSON text in one pass without building values: it checks the whole text against RFC 8259 and
+// hands out the members of an object as substrings of the input, so that what is not changed can be copied through.
+//
+// It is stricter than RFC 8259 asks where siempipe's readers would disagree otherwise: the text must be UTF-8, escaped
+// surrogates must come in pairs, and nesting is bounded by MaxDepth. Names may repeat: which one wins is the caller's
+// decision.
+//
+// All functions are safe for concurrent use; results are substrings of the input and keep it alive.
+package jsonscan
+
+import (
+	"fmt"
+	"math/bits"
+	"unicode/utf8"
+)
+
+// MaxDepth is how deep arrays and objects may nest, the outermost counted as 1. Vendors' records stay below 20;
+// the bound keeps a hostile record from growing the stack.
+const MaxDepth = 64
+
+// Kind is the type of a JSON value.
+type Kind uint8
+
+// Kinds of a JSON value. The zero value is no value at all.
+const (
+	None Kind = iota
+	Null
+	Bool
+	Number
+	String
+	Array
+	Object
+)
+
+var kindNames = [...]string{"nothing", "null", "boolean", "number", "string", "array", "object"}
+
+// String names the kind as JSON Schema does.
+func (k Kind) String() string {
+	if int(k) >= len(kindNames) {
+		return "unknown"
+	}
+	return kindNames[k]
+}
+
+// Member is one name and value of an object, or one element of an array (then Name is empty). Its strings are
+// substrings of the scanned text.
+type Member struct {
+	Name        string // text between the quotes, escapes not decoded
+	Value       string // the value's JSON text without blanks around it
+	Offset      int    // of Value, in bytes from the start of the scanned text
+	Kind        Kind
+	Escaped     bool // Value is a String that holds an escape
+	NameEscaped bool // Name holds an escape
+}
+
+// Text is the decoded text of a String member, and "" for every other kind. It allocates only where there are escapes.
+func (m *Member) Text() string {
+	if m.Kind != String {
+		return ""
+	}
+	inner := m.Value[1 : len(m.Value)-1]
+	if !m.Escaped {
+		return inner
+	}
+	return Unquote(inner)
+}
+
+// Key is Name with its escapes decoded.
+func (m *Member) Key() string {
+	if !m.NameEscaped {
+		return m.Name
+	}
+	return Unquote(m.Name)
+}
+
+// SyntaxError says what is wrong with a JSON text and where.
+type SyntaxError struct {
+	Offset int // in bytes from the start of the text
+	Msg    string
+}
+
+func (e *SyntaxError) Error() string { return fmt.Sprintf("byte %d: %s", e.Offset, e.Msg) }
+
+func syntaxError(offset int, msg string) error { return &SyntaxError{Offset: offset, Msg: msg} }
+
+// Members checks that s is exactly one JSON object, blanks around it allowed, and appends its members to dst in the
+// order of the text. compact reports that s has no blank outside of strings. On error dst is returned as it was given.
+func Members(dst []Member, s string) (members []Member, compact bool, err error) {
+	sc := scanner{s: s}
+	start := sc.blanks(0)
+	if start == len(s) {
+		return dst, false, syntaxError(start, "no JSON text")
+	}
+	if s[start] != '{' {
+		return dst, false, syntaxError(start, "not a JSON object")
+	}
+	members, end, err := sc.object(dst, start, 1, true)
+	if err == nil {
+		err = sc.end(end)
+	}
+	if err != nil {
+		return dst, false, err
+	}
+	return members, !sc.spaced, nil
+}
+
+// Elements is Members for a JSON array.
+func Elements(dst []Member, s string) ([]Member, error) {
+	sc := scanner{s: s}
+	start := sc.blanks(0)
+	if start == len(s) {
+		return dst, syntaxError(start, "no JSON text")
+	}
+	if s[start] != '[' {
+		return dst, syntaxError(start, "not a JSON array")
+	}
+	elements, end, err := sc.array(dst, start, 1, true)
+	if err == nil {
+		err = sc.end(end)
+	}
+	if err != nil {
+		return dst, err
+	}
+	return elements, nil
+}
+
+// Valid checks that s is exactly one JSON value, blanks around it allowed.
+func Valid(s string) error {
+	sc := scanner{s: s}
+	start := sc.blanks(0)
+	if start == len(s) {
+		return syntaxError(start, "no JSON text")
+	}
+	end, _, _, err := sc.value(start, 0)
+	if err != nil {
+		return err
+	}
+	return sc.end(end)
+}
+
+// scanner holds the text and whether a blank was seen outside of strings.
+type scanner struct {
+	s      string
+	spaced bool
+}
+
+// end checks that nothing but blanks follows.
+func (sc *scanner) end(i int) error {
+	if i = sc.blanks(i); i != len(sc.s) {
+		return syntaxError(i, "text after the JSON value")
+	}
+	return nil
+}
+
+// blanks returns the index of the first byte at or after i that is no JSON blank.
+func (sc *scanner) blanks(i int) int {
+	s := sc.s
+	if i < len(s) && s[i] > ' ' { // the common case: compact text
+		return i
+	}
+	for i < len(s) && (s[i] == ' ' || s[i] == '\n' || s[i] == '\r' || s[i] == '\t') {
+		sc.spaced = true
+		i++
+	}
+	return i
+}
+
+// value checks one value that starts at i, inside depth arrays and objects, and returns the index after it.
+func (sc *scanner) value(i, depth int) (end int, kind Kind, escaped bool, err error) {
+	s := sc.s
+	if i >= len(s) {
+		return i, None, false, syntaxError(i, "text ends where a value is due")
+	}
+	switch c := s[i]; c {
+	case '"':
+		end, escaped, err = sc.str(i)
+		return end, String, escaped, err
+	case '{':
+		_, end, err = sc.object(nil, i, depth+1, false)
+		return end, Object, false, err
+	case '[':
+		_, end, err = sc.array(nil, i, depth+1, false)
+		return end, Array, false, err
+	case 't':
+		end, err = sc.literal(i, "true")
+		return end, Bool, false, err
+	case 'f':
+		end, err = sc.literal(i, "false")
+		return end, Bool, false, err
+	case 'n':
+		end, err = sc.literal(i, "null")
+		return end, Null, false, err
+	default:
+		if c == '-' || isDigit(c) {
+			end, err = sc.number(i)
+			return end, Number, false, err
+		}
+		return i, None, false, syntaxError(i, "unexpected "+printable(c)+" where a value is due")
+	}
+}
+
+// object checks the object that starts at i; with keep it appends its members to dst.
+func (sc *scanner) object(dst []Member, i, depth int, keep bool) (members []Member, end int, err error) {
+	if depth > MaxDepth {
+		return dst, i, syntaxError(i, tooDeep)
+	}
+	s := sc.s
+	i = sc.blanks(i + 1)
+	if i < len(s) && s[i] == '}' {
+		return dst, i + 1, nil
+	}
+	for {
+		if i >= len(s) {
+			return dst, i, syntaxError(i, "text ends inside an object")
+		}
+		if s[i] != '"' {
+			return dst, i, syntaxError(i, "unexpected "+printable(s[i])+" where a name is due")
+		}
+		nameEnd, nameEscaped, err := sc.str(i)
+		if err != nil {
+			return dst, i, err
+		}
+		name := s[i+1 : nameEnd-1]
+		if i = sc.blanks(nameEnd); i >= len(s) || s[i] != ':' {
+			return dst, i, syntaxError(i, "no colon after a name")
+		}
+		i = sc.blanks(i + 1)
+		valueEnd, kind, escaped, err := sc.value(i, depth)
+		if err != nil {
+			return dst, i, err
+		}
+		if keep {
+			dst = append(dst, Member{Name: name, Value: s[i:valueEnd], Offset: i, Kind: kind, Escaped: escaped, NameEscaped: nameEscaped})
+		}
+		i = sc.blanks(valueEnd)
+		if i >= len(s) {
+			return dst, i, syntaxError(i, "text ends inside an object")
+		}
+		if s[i] == '}' {
+			return dst, i + 1, nil
+		}
+		if s[i] != ',' {
+			return dst, i, syntaxError(i, "unexpected "+printable(s[i])+" after a value in an object")
+		}
+		i = sc.blanks(i + 1)
+	}
+}
+
+// array checks the array that starts at i; with keep it appends its elements to dst.
+func (sc *scanner) array(dst []Member, i, depth int, keep bool) (elements []Member, end int, err error) {
+	if depth > MaxDepth {
+		return dst, i, syntaxError(i, tooDeep)
+	}
+	s := sc.s
+	i = sc.blanks(i + 1)
+	if i < len(s) && s[i] == ']' {
+		return dst, i + 1, nil
+	}
+	for {
+		valueEnd, kind, escaped, err := sc.value(i, depth)
+		if err != nil {
+			return dst, i, err
+		}
+		if keep {
+			dst = append(dst, Member{Value: s[i:valueEnd], Offset: i, Kind: kind, Escaped: escaped})
+		}
+		i = sc.blanks(valueEnd)
+		if i >= len(s) {
+			return dst, i, syntaxError(i, "text ends inside an array")
+		}
+		if s[i] == ']' {
+			return dst, i + 1, nil
+		}
+		if s[i] != ',' {
+			return dst, i, syntaxError(i, "unexpected "+printable(s[i])+" after a value in an array")
+		}
+		i = sc.blanks(i + 1)
+	}
+}
+
+const (
+	lsb = 0x0101010101010101
+	msb = 0x8080808080808080
+)
+
+// special has the high bit set in the lowest byte of x that is a quote, a backslash, a control or outside ASCII.
+// Bytes above that lowest one may be marked wrongly (borrows run upwards); the lowest is exact.
+func special(x uint64) uint64 {
+	quote := x ^ lsb*'"'
+	slash := x ^ lsb*'\\'
+	return ((quote-lsb)&^quote | (slash-lsb)&^slash | (x-lsb*0x20)&^x | x) & msb
+}
+
+// load reads eight bytes at i, little endian. The compiler makes one load of it.
+func load(s string, i int) uint64 {
+	_ = s[i+7]
+	return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+		uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+}
+
+// str checks the string whose opening quote is at i and returns the index after its closing quote.
+func (sc *scanner) str(i int) (end int, escaped bool, err error) {
+	s := sc.s
+	start := i
+	i++
+	for {
+		for i+8 <= len(s) {
+			if m := special(load(s, i)); m != 0 {
+				i += bits.TrailingZeros64(m) / 8
+				break
+			}
+			i += 8
+		}
+		if i >= len(s) {
+			return i, escaped, syntaxError(start, "string without end")
+		}
+		switch c := s[i]; {
+		case c == '"':
+			return i + 1, escaped, nil
+		case c == '\\':
+			escaped = true
+			if i, err = sc.escape(i); err != nil {
+				return i, escaped, err
+			}
+		case c < 0x20:
+			return i, escaped, syntaxError(i, "control character "+printable(c)+" inside a string")
+		case c < utf8.RuneSelf:
+			i++
+		default:
+			r, size := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && size <= 1 {
+				return i, escaped, syntaxError(i, "not UTF-8")
+			}
+			i += size
+		}
+	}
+}
+
+// escape checks the escape whose backslash is at i and returns the index after it.
+func (sc *scanner) escape(i int) (int, error) {
+	s := sc.s
+	if i+1 >= len(s) {
+		return i, syntaxError(i, "string without end")
+	}
+	switch s[i+1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i + 2, nil
+	case 'u':
+		u, ok := hex4(s, i+2)
+		if !ok {
+			return i, syntaxError(i, `\u without four hexadecimal digits`)
+		}
+		if u < 0xD800 || u > 0xDFFF {
+			return i + 6, nil
+		}
+		if u < 0xDC00 && i+7 < len(s) && s[i+6] == '\\' && s[i+7] == 'u' {
+			if low, ok := hex4(s, i+8); ok && low >= 0xDC00 && low <= 0xDFFF {
+				return i + 12, nil
+			}
+		}
+		return i, syntaxError(i, "escaped surrogate without its pair")
+	}
+	return i, syntaxError(i, "unknown escape "+printable(s[i+1]))
+}
+
+// hex4 reads four hexadecimal digits at i.
+func hex4(s string, i int) (rune, bool) {
+	if i+4 > len(s) {
+		return 0, false
+	}
+	var r rune
+	for _, c := range []byte(s[i : i+4]) {
+		switch {
+		case isDigit(c):
+			r = r<<4 | rune(c-'0')
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			r = r<<4 | rune(c|0x20-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return r, true
+}
+
+// number checks the number that starts at i.
+func (sc *scanner) number(i int) (int, error) {
+	s := sc.s
+	start := i
+	if s[i] == '-' {
+		i++
+	}
+	digits := func() bool {
+		from := i
+		for i < len(s) && isDigit(s[i]) {
+			i++
+		}
+		return i > from
+	}
+	if i < len(s) && s[i] == '0' {
+		i++
+	} else if !digits() {
+		return i, syntaxError(start, "number without digits")
+	}
+	if i < len(s) && s[i] == '.' {
+		i++
+		if !digits() {
+			return i, syntaxError(start, "number without digits after its point")
+		}
+	}
+	if i < len(s) && s[i]|0x20 == 'e' {
+		i++
+		if i < len(s) && (s[i] == '+' || s[i] == '-') {
+			i++
+		}
+		if !digits() {
+			return i, syntaxError(start, "number without digits in its exponent")
+		}
+	}
+	return i, nil
+}
+
+// literal checks that word stands at i.
+func (sc *scanner) literal(i int, word string) (int, error) {
+	if len(sc.s)-i < len(word) || sc.s[i:i+len(word)] != word {
+		return i, syntaxError(i, "not a JSON value; "+word+" expected")
+	}
+	return i + len(word), nil
+}
+
+var tooDeep = fmt.Sprintf("nested deeper than %d", MaxDepth)
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// printable names a byte in an error, so that hostile input cannot write into a log.
+func printable(c byte) string {
+	if c > ' ' && c < 0x7f {
+		return "'" + string(rune(c)) + "'"
+	}
+	return fmt.Sprintf("byte 0x%02x", c)
+}
