@@ -52,5 +52,5 @@ import (
 	_ "go.opentelemetry.io/otel/trace"
 	_ "go.uber.org/goleak"
 	_ "go.uber.org/zap"
-	_ "gopkg.in/yaml.v3"
+	_ "go.yaml.in/yaml/v3"
 )
