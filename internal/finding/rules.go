@@ -1,0 +1,214 @@
+package finding
+
+import (
+	"fmt"
+	"math/big"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/siempipe/siempipe/internal/jsonscan"
+)
+
+// Limits of the vendor's schema.
+const (
+	maxAccountRunes = 50 // a comma-separated list of four 12-digit accounts has 51
+	tenantPrefix    = "id"
+	maxRiskScore    = 100
+)
+
+// value is a member with what its check found out: the time of a date-time.
+type value struct {
+	*jsonscan.Member
+	time time.Time
+}
+
+func want(kind string, v *value) string { return "is " + v.Kind.String() + ", want " + kind }
+
+func isString(v *value) string {
+	if v.Kind != jsonscan.String {
+		return want("string", v)
+	}
+	return ""
+}
+
+func isArray(v *value) string {
+	if v.Kind != jsonscan.Array {
+		return want("array", v)
+	}
+	return ""
+}
+
+func isBool(v *value) string {
+	if v.Kind != jsonscan.Bool {
+		return want("true or false", v)
+	}
+	return ""
+}
+
+func isTenant(v *value) string {
+	if v.Kind != jsonscan.String {
+		return want("string", v)
+	}
+	if text := v.Text(); !strings.HasPrefix(text, tenantPrefix) {
+		return fmt.Sprintf("is %s, want %q at its beginning", quoted(text), tenantPrefix)
+	}
+	return ""
+}
+
+func isAccount(v *value) string {
+	if v.Kind != jsonscan.String {
+		return want("string", v)
+	}
+	text := v.Text()
+	if len(text) >= 1 && len(text) <= maxAccountRunes {
+		return ""
+	}
+	if n := utf8.RuneCountInString(text); n < 1 || n > maxAccountRunes {
+		return fmt.Sprintf("has %d characters, want 1 to %d", n, maxAccountRunes)
+	}
+	return ""
+}
+
+func isDateTime(v *value) string {
+	if v.Kind != jsonscan.String {
+		return want("string", v)
+	}
+	text := v.Text()
+	t, ok := ParseDateTime(text)
+	if !ok {
+		return "is " + quoted(text) + ", want an RFC 3339 date-time"
+	}
+	v.time = t
+	return ""
+}
+
+func isRelatedResources(v *value) string {
+	if v.Kind != jsonscan.Array {
+		return want("array of arrays of strings", v)
+	}
+	if v.Value == "[]" {
+		return ""
+	}
+	var scratch [8]jsonscan.Member
+	outer, err := jsonscan.Elements(scratch[:0], v.Value)
+	if err != nil {
+		return err.Error()
+	}
+	for i := range outer {
+		if outer[i].Kind != jsonscan.Array {
+			return fmt.Sprintf("element %d is %s, want array of strings", i, outer[i].Kind)
+		}
+		var scratch [8]jsonscan.Member
+		inner, err := jsonscan.Elements(scratch[:0], outer[i].Value)
+		if err != nil {
+			return err.Error()
+		}
+		for j := range inner {
+			if inner[j].Kind != jsonscan.String {
+				return fmt.Sprintf("element %d.%d is %s, want string", i, j, inner[j].Kind)
+			}
+		}
+	}
+	return ""
+}
+
+func isRiskParams(v *value) string {
+	if v.Kind != jsonscan.Object {
+		return want("object", v)
+	}
+	var scratch [8]jsonscan.Member
+	members, _, err := jsonscan.Members(scratch[:0], v.Value)
+	if err != nil {
+		return err.Error()
+	}
+	seen := false
+	for i := range members {
+		m := &members[i]
+		if m.Key() != "risk_score" {
+			continue
+		}
+		if seen {
+			return "holds risk_score twice"
+		}
+		seen = true
+		if m.Kind != jsonscan.Number {
+			return "holds risk_score, which is " + m.Kind.String() + ", want integer"
+		}
+		if !isScore(m.Value) {
+			return fmt.Sprintf("holds risk_score %s, want an integer from 0 to %d", cut(m.Value), maxRiskScore)
+		}
+	}
+	return ""
+}
+
+// isScore accepts what JSON Schema calls an integer from 0 to 100: 87, 87.0 and 8.7e1 are the same one.
+func isScore(number string) bool {
+	if len(number) <= 3 { // the common case
+		n := 0
+		for i := 0; ; i++ {
+			if i == len(number) {
+				return n <= maxRiskScore
+			}
+			if number[i] < '0' || number[i] > '9' {
+				break
+			}
+			n = n*10 + int(number[i]-'0')
+		}
+	}
+	if len(number) > 32 { // a longer text is no score, and 1e999999999 must not be computed
+		return false
+	}
+	if e := strings.IndexAny(number, "eE"); e >= 0 && len(number)-e > 4 {
+		return false
+	}
+	score, ok := new(big.Rat).SetString(number)
+	return ok && score.IsInt() && score.Sign() >= 0 && score.Cmp(big.NewRat(maxRiskScore, 1)) <= 0
+}
+
+// ParseDateTime reads an RFC 3339 date-time, strictly: two-digit fields, a point before fractions, a zone. A leap
+// second, which RFC 3339 allows at the end of a UTC day in June or December, is read as the second before it.
+func ParseDateTime(text string) (time.Time, bool) {
+	// time.Parse is lenient where RFC 3339 is not: one-digit hours, a comma before fractions.
+	if len(text) < len("2006-01-02T15:04:05Z") || text[13] != ':' || text[19] == ',' {
+		return time.Time{}, false
+	}
+	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return t, true
+	}
+	// Lower-case t and z, and the leap second, are RFC 3339 too and rare.
+	upper := strings.ToUpper(text)
+	leap := upper[17:19] == "60"
+	if leap {
+		upper = upper[:17] + "59" + upper[19:]
+	}
+	t, err := time.Parse(time.RFC3339Nano, upper)
+	if err != nil {
+		return time.Time{}, false
+	}
+	if leap && !isLeapSecond(t.UTC()) {
+		return time.Time{}, false
+	}
+	return t, true
+}
+
+func isLeapSecond(t time.Time) bool {
+	return t.Hour() == 23 && t.Minute() == 59 &&
+		(t.Month() == time.June && t.Day() == 30 || t.Month() == time.December && t.Day() == 31)
+}
+
+// maxQuoted is how much of a value an error repeats, in bytes.
+const maxQuoted = 64
+
+func quoted(text string) string { return fmt.Sprintf("%q", cut(text)) }
+
+func cut(text string) string {
+	if len(text) <= maxQuoted {
+		return text
+	}
+	end := maxQuoted
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "…"
+}

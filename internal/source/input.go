@@ -1,0 +1,45 @@
+package source
+
+import (
+	"strings"
+
+	"github.com/siempipe/siempipe/internal/jsonscan"
+)
+
+// Input is one raw record, scanned once. It belongs to its Parser and is valid until the next Parse.
+type Input struct {
+	// Raw is the text without blanks and a byte order mark around it.
+	Raw string
+	// Members are those of the JSON object that Raw is; none when JSONErr is set.
+	Members []jsonscan.Member
+	// Compact says that Raw is an object without blanks outside of strings.
+	Compact bool
+	// IsObject says that Raw is one JSON object; JSONErr says why it is not.
+	IsObject bool
+	JSONErr  error
+}
+
+// blanks are what may stand around a record: line ends of every kind, and the byte order mark that Windows tools write.
+const blanks = " \t\r\n\uFEFF"
+
+func (in *Input) scan(raw string) {
+	in.Raw = strings.Trim(raw, blanks)
+	in.Members, in.Compact, in.JSONErr = jsonscan.Members(in.Members[:0], in.Raw)
+	in.IsObject = in.JSONErr == nil
+}
+
+// reset lets go of the text, so that a pooled parser keeps none alive.
+func (in *Input) reset() {
+	clear(in.Members)
+	*in = Input{Members: in.Members[:0]}
+}
+
+// Get is the last member of that exact name, nil when there is none.
+func (in *Input) Get(name string) *jsonscan.Member {
+	for i := len(in.Members) - 1; i >= 0; i-- {
+		if m := &in.Members[i]; m.Name == name || m.NameEscaped && m.Key() == name {
+			return m
+		}
+	}
+	return nil
+}

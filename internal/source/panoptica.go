@@ -1,0 +1,54 @@
+package source
+
+import (
+	"strings"
+
+	"github.com/siempipe/siempipe/internal/finding"
+	"github.com/siempipe/siempipe/internal/jsonscan"
+	"github.com/siempipe/siempipe/internal/record"
+)
+
+// claimsPanoptica: a finding has no required field, so any of those that only this schema has will do.
+func claimsPanoptica(in *Input) bool {
+	for i := range in.Members {
+		switch in.Members[i].Name {
+		case "alert_id", "detection_type", "attack_scenario", "risk_category", "risk_params", "detection_timestamp":
+			return true
+		}
+	}
+	return false
+}
+
+// parsePanoptica reads a finding or attack path of the SIEM export.
+func parsePanoptica(p *Parser, in *Input, rec *record.Record) error {
+	if in.JSONErr != nil {
+		return in.JSONErr
+	}
+	f := &p.finding
+	if err := f.Check(in.Members); err != nil {
+		return err
+	}
+	var err error
+	if rec.Disposition, err = dispositionOf(in.Members); err != nil {
+		return err
+	}
+	rec.EventType = f.EventType()
+	rec.Severity = f.Severity()
+	rec.AccountID = f.Text(in.Members, finding.AccountID)
+	rec.TenantID = f.Text(in.Members, finding.TenantID)
+	rec.Time = f.Time(finding.DetectionTimestamp)
+
+	var extra []byte
+	if !f.Has(finding.TenantID) && p.opts.TenantID != "" {
+		rec.TenantID = p.opts.TenantID
+		if strings.HasPrefix(rec.TenantID, "id") {
+			extra = jsonscan.AppendQuoted([]byte(`"tenant_id":`), rec.TenantID)
+		}
+	}
+	rec.Body = p.rewrite(in, f.Fixes, extra)
+	rec.ID = f.Text(in.Members, finding.AlertID)
+	if rec.ID == "" {
+		rec.ID = contentID(rec.Body, finding.DetectionTimestamp.Name())
+	}
+	return nil
+}

@@ -1,0 +1,193 @@
+package source
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/siempipe/siempipe/internal/finding"
+	"github.com/siempipe/siempipe/internal/jsonscan"
+	"github.com/siempipe/siempipe/internal/record"
+)
+
+// DefaultMaxRecordBytes is the longest record that is parsed unless Options say otherwise. Vendors' records stay below
+// 256 KB, which is also the limit of the queues they come through.
+const DefaultMaxRecordBytes = 1 << 20
+
+// maxScratch is how large a buffer a Parser keeps between records.
+const maxScratch = 256 << 10
+
+// Options are what users may say about parsing.
+type Options struct {
+	// Format is the format of records that do not name one; "" is Auto.
+	Format string
+	// TenantID is the tenant of records that name none; it must begin with "id" to go into a finding.
+	TenantID string
+	// SourceID and SourceLabel become p_source_id and p_source_label of log records.
+	SourceID, SourceLabel string
+	// ScansAsFindings turns scans into findings.
+	ScansAsFindings bool
+	// MaxRecordBytes is the longest record that is parsed; 0 is DefaultMaxRecordBytes.
+	MaxRecordBytes int
+}
+
+// Parser reads records. It is not safe for concurrent use; keep one for each goroutine. It keeps scratch between
+// records, but no part of a record.
+type Parser struct {
+	opts    Options
+	in      Input
+	finding finding.Finding
+	buf     []byte
+}
+
+// NewParser checks the options and returns a parser.
+func NewParser(opts Options) (*Parser, error) {
+	var errs []error
+	if opts.Format == "" {
+		opts.Format = Auto
+	}
+	if _, ok := Lookup(opts.Format); !ok && opts.Format != Auto {
+		errs = append(errs, unknownFormat(opts.Format))
+	}
+	if opts.MaxRecordBytes < 0 {
+		errs = append(errs, fmt.Errorf("max record bytes: %d, want a positive number", opts.MaxRecordBytes))
+	}
+	if opts.MaxRecordBytes == 0 {
+		opts.MaxRecordBytes = DefaultMaxRecordBytes
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return &Parser{opts: opts}, nil
+}
+
+func unknownFormat(name string) error {
+	return fmt.Errorf("unknown format %.64q, want %s or one of %s", name, Auto, strings.Join(Names(), ", "))
+}
+
+// Parse reads one raw record, in the named format or, with "", the one of the options. It never fails: what cannot be
+// read becomes a record of event type invalid, which says why and holds the input. rec is overwritten; its strings may
+// be parts of raw. A compact record that needs no change is taken as it is, without allocating.
+func (p *Parser) Parse(raw, format string, received time.Time, rec *record.Record) {
+	*rec = record.Record{Received: received}
+	if err := p.parse(raw, format, rec); err != nil {
+		*rec = NewInvalid(raw, rec.Format, err.Error(), received)
+	}
+	p.in.reset()
+	if cap(p.buf) > maxScratch {
+		p.buf = nil
+	}
+}
+
+func (p *Parser) parse(raw, format string, rec *record.Record) error {
+	if format == "" {
+		format = p.opts.Format
+	}
+	rec.Format = Auto
+	if len(raw) > p.opts.MaxRecordBytes {
+		if _, ok := Lookup(format); ok {
+			rec.Format = format
+		}
+		return fmt.Errorf("record of %d bytes, longer than %d", len(raw), p.opts.MaxRecordBytes)
+	}
+	p.in.scan(raw)
+	f, err := p.formatOf(format)
+	if err != nil {
+		return err
+	}
+	rec.Format = f.Name
+	return f.parse(p, &p.in, rec)
+}
+
+// formatOf finds the format of the input: the one that is named, or the only one that claims it.
+func (p *Parser) formatOf(name string) (*Format, error) {
+	if name != Auto {
+		f, ok := Lookup(name)
+		if !ok {
+			return nil, unknownFormat(name)
+		}
+		return f, nil
+	}
+	var claimed *Format
+	for i := range Formats {
+		f := &Formats[i]
+		if !f.claims(&p.in) {
+			continue
+		}
+		if claimed != nil {
+			return nil, fmt.Errorf("claimed by both %s and %s; name the format", claimed.Name, f.Name)
+		}
+		claimed = f
+	}
+	switch {
+	case claimed != nil:
+		return claimed, nil
+	case p.in.IsObject:
+		return nil, errors.New("no format claims this object; name the format")
+	case p.in.Raw == "":
+		return nil, errors.New("empty record")
+	case !utf8.ValidString(p.in.Raw):
+		return nil, errors.New("not UTF-8")
+	case strings.HasPrefix(p.in.Raw, "{"):
+		return nil, fmt.Errorf("broken JSON: %w", p.in.JSONErr)
+	default:
+		return nil, errors.New("neither a JSON object nor a line of a known format")
+	}
+}
+
+// rewrite returns the canonical body of the input: compact, with the fixes in place, and more members at its end.
+// extra is the JSON text of those members, without a comma around it. It allocates only where something changes.
+func (p *Parser) rewrite(in *Input, fixes []finding.Fix, extra []byte) string {
+	if in.Compact && len(fixes) == 0 && len(extra) == 0 {
+		return in.Raw
+	}
+	dst, copied := p.buf[:0], 0
+	part := func(to int) {
+		if in.Compact {
+			dst = append(dst, in.Raw[copied:to]...)
+		} else {
+			dst = jsonscan.AppendCompact(dst, in.Raw[copied:to])
+		}
+	}
+	for _, fix := range fixes {
+		m := &in.Members[fix.Index]
+		part(m.Offset)
+		dst = append(dst, fix.Value...)
+		copied = m.Offset + len(m.Value)
+	}
+	part(len(in.Raw))
+	if len(extra) > 0 {
+		dst = dst[:len(dst)-1] // the brace
+		if len(in.Members) > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(append(dst, extra...), '}')
+	}
+	p.buf = dst
+	return string(dst)
+}
+
+// contentID is the identity of a record that has none: 32 hexadecimal digits of the SHA-256 of its canonical body
+// without the members named in ignore, which differ between two sightings of the same thing.
+func contentID(body string, ignore ...string) string {
+	members, _, err := jsonscan.Members(nil, body)
+	h := sha256.New()
+	if err != nil {
+		h.Write([]byte(body))
+	}
+next:
+	for i := range members {
+		m := &members[i]
+		for _, name := range ignore {
+			if m.Name == name {
+				continue next
+			}
+		}
+		h.Write([]byte(m.Name + "\x00" + m.Value + "\x00"))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}

@@ -1,0 +1,37 @@
+package siemprocessor
+
+import (
+	"errors"
+
+	"go.opentelemetry.io/collector/confmap/xconfmap"
+
+	"github.com/siempipe/siempipe/internal/source"
+)
+
+// Values of the keys on_invalid and body that are no default; metadata.yaml lists them all.
+const (
+	onInvalidDrop = "drop"
+	bodyMap       = "map"
+)
+
+var _ xconfmap.Validator = (*Suppressions)(nil)
+
+// Validate checks what the schema in metadata.yaml cannot say.
+func (s *Suppressions) Validate() error {
+	if s.File != "" && s.ReloadInterval <= 0 {
+		return errors.New("reload_interval must be positive")
+	}
+	return nil
+}
+
+// options are the core's part of the configuration.
+func (c *Config) options() source.Options {
+	return source.Options{
+		Format:          c.Format,
+		TenantID:        c.TenantID,
+		SourceID:        c.SourceID,
+		SourceLabel:     c.SourceLabel,
+		ScansAsFindings: c.ScansAsFindings,
+		MaxRecordBytes:  c.MaxRecordBytes,
+	}
+}

@@ -1,0 +1,65 @@
+package siemprocessor
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/processor/siemprocessor/internal/metadata"
+)
+
+// Reasons for which a record is dropped; values of the reason attribute, listed in metadata.yaml.
+const (
+	reasonDismissed  = "dismissed"
+	reasonSnoozed    = "snoozed"
+	reasonResolved   = "resolved"
+	reasonSuppressed = "suppressed"
+	reasonInvalid    = "invalid"
+	reasonEmpty      = "empty"
+)
+
+// counts gathers what happened to one batch, so that the metrics are added to once a batch. The maps stay nil for a
+// batch in which nothing is dropped or invalid.
+type counts struct {
+	in, out    int64
+	dropped    map[string]int64
+	invalid    map[string]int64
+	suppressed map[string]int64
+}
+
+func (n *counts) add(rec *record.Record, reason, rule string) {
+	if rec.EventType == record.Invalid {
+		increment(&n.invalid, rec.Format)
+	}
+	if reason == "" {
+		n.out++
+		return
+	}
+	increment(&n.dropped, reason)
+	if rule != "" {
+		increment(&n.suppressed, rule)
+	}
+}
+
+func increment(m *map[string]int64, key string) {
+	if *m == nil {
+		*m = make(map[string]int64)
+	}
+	(*m)[key]++
+}
+
+func (n *counts) report(ctx context.Context, to *metadata.TelemetryBuilder) {
+	to.ProcessorSiemRecordsIn.Add(ctx, n.in)
+	to.ProcessorSiemRecordsOut.Add(ctx, n.out)
+	addEach(ctx, to.ProcessorSiemRecordsDropped, "reason", n.dropped)
+	addEach(ctx, to.ProcessorSiemRecordsInvalid, "format", n.invalid)
+	addEach(ctx, to.ProcessorSiemRecordsSuppressed, "rule", n.suppressed)
+}
+
+func addEach(ctx context.Context, counter metric.Int64Counter, key string, values map[string]int64) {
+	for value, n := range values {
+		counter.Add(ctx, n, metric.WithAttributes(attribute.String(key, value)))
+	}
+}

@@ -1,0 +1,230 @@
+package siemprocessor
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/collector/processor/processorhelper"
+	"go.uber.org/zap"
+
+	"github.com/siempipe/siempipe/internal/jsonscan"
+	"github.com/siempipe/siempipe/internal/otelrecord"
+	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/source"
+	"github.com/siempipe/siempipe/internal/suppress"
+	"github.com/siempipe/siempipe/processor/siemprocessor/internal/metadata"
+)
+
+// siem parses and filters batches of records. It is safe for concurrent use.
+type siem struct {
+	cfg       *Config
+	logger    *zap.Logger
+	telemetry *metadata.TelemetryBuilder
+	now       func() time.Time
+	workers   sync.Pool // of *worker
+
+	suppressions *suppress.File // nil when none are configured
+	stop         context.CancelFunc
+	stopped      sync.WaitGroup
+}
+
+// worker is the scratch that one batch needs.
+type worker struct {
+	parser  *source.Parser
+	rec     record.Record
+	members []jsonscan.Member
+}
+
+func newSiem(set processor.Settings, cfg *Config) (*siem, error) {
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	first, err := source.NewParser(cfg.options())
+	if err != nil {
+		return nil, err
+	}
+	p := &siem{cfg: cfg, logger: set.Logger, telemetry: telemetry, now: time.Now}
+	p.workers.New = func() any {
+		parser, err := source.NewParser(cfg.options())
+		if err != nil { // the same options made a parser above
+			panic(err)
+		}
+		return &worker{parser: parser}
+	}
+	p.workers.Put(&worker{parser: first})
+	return p, nil
+}
+
+func (p *siem) start(context.Context, component.Host) error {
+	if p.cfg.Suppressions.File == "" {
+		return nil
+	}
+	file, err := suppress.Open(p.cfg.Suppressions.File)
+	if err != nil {
+		return err
+	}
+	p.suppressions = file
+	p.logSuppressions("Suppressions read")
+	ctx, cancel := context.WithCancel(context.Background())
+	p.stop = cancel
+	p.stopped.Go(func() { p.watch(ctx) })
+	return nil
+}
+
+func (p *siem) shutdown(context.Context) error {
+	if p.stop != nil {
+		p.stop()
+		p.stopped.Wait()
+	}
+	p.telemetry.Shutdown()
+	return nil
+}
+
+// watch rereads the suppressions until ctx ends. It polls: a file that is mounted as a link to a directory that is
+// swapped changes without an event on itself.
+func (p *siem) watch(ctx context.Context) {
+	ticker := time.NewTicker(p.cfg.Suppressions.ReloadInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			p.reload()
+		}
+	}
+}
+
+func (p *siem) reload() {
+	changed, err := p.suppressions.Reload()
+	switch {
+	case err != nil:
+		p.logger.Error("Suppressions not reread; the last good ones stay in force", zap.Error(err))
+	case changed:
+		p.logSuppressions("Suppressions changed")
+	}
+}
+
+func (p *siem) logSuppressions(msg string) {
+	list := p.suppressions.List()
+	p.logger.Info(msg, zap.String("file", p.cfg.Suppressions.File), zap.Int("rules", list.Len()),
+		zap.Strings("expired", list.Expired(p.now())))
+}
+
+// process parses every record of a batch in place and removes the dropped ones.
+func (p *siem) process(ctx context.Context, logs plog.Logs) (plog.Logs, error) {
+	w := p.workers.Get().(*worker)
+	defer p.workers.Put(w)
+	now := p.now()
+	var n counts
+	logs.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
+		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
+			sl.LogRecords().RemoveIf(func(lr plog.LogRecord) bool {
+				n.in++
+				reason, rule := p.one(w, lr, now)
+				n.add(&w.rec, reason, rule)
+				return reason != ""
+			})
+			return sl.LogRecords().Len() == 0
+		})
+		return rl.ScopeLogs().Len() == 0
+	})
+	w.rec = record.Record{} // keeps no body alive
+	n.report(ctx, p.telemetry)
+	if logs.ResourceLogs().Len() == 0 {
+		return logs, processorhelper.ErrSkipProcessingData
+	}
+	return logs, nil
+}
+
+// one parses a record in place and says why it is dropped, "" when it goes on.
+func (p *siem) one(w *worker, lr plog.LogRecord, now time.Time) (reason, rule string) {
+	received := now
+	if ts := lr.ObservedTimestamp(); ts != 0 {
+		received = ts.AsTime()
+	}
+	raw, err := otelrecord.Raw(lr)
+	switch {
+	case err != nil:
+		w.rec = source.NewInvalid(lr.Body().AsString(), formatOf(lr, p.cfg.Format), err.Error(), received)
+	case strings.TrimSpace(raw) == "":
+		w.rec = record.Record{}
+		return reasonEmpty, ""
+	case p.alreadyInvalid(w, lr, raw):
+	default:
+		w.parser.Parse(raw, formatOf(lr, ""), received, &w.rec)
+	}
+
+	if w.rec.EventType == record.Invalid {
+		if p.cfg.OnInvalid == onInvalidDrop {
+			return reasonInvalid, ""
+		}
+	} else if reason = p.excluded(&w.rec, now); reason != "" {
+		return reason, ""
+	} else if rule, ok := p.suppressed(w, now); ok {
+		return reasonSuppressed, rule
+	}
+
+	otelrecord.Write(&w.rec, lr)
+	if p.cfg.Body == bodyMap {
+		if err := otelrecord.SetMapBody(lr); err != nil { // cannot be: the parser made the body
+			p.logger.Error("Body left as a string", zap.Error(err))
+		}
+	}
+	return "", ""
+}
+
+// alreadyInvalid reads a record that a receiver found to be invalid: it could not be cut out of its payload, so there
+// is nothing to parse. The attribute is only believed where the body is what an invalid record looks like.
+func (p *siem) alreadyInvalid(w *worker, lr plog.LogRecord, raw string) bool {
+	eventType, ok := lr.Attributes().Get(record.AttrEventType)
+	if !ok || eventType.Str() != record.Invalid || !source.IsInvalidBody(raw) {
+		return false
+	}
+	return otelrecord.Read(lr, &w.rec) == nil
+}
+
+// excluded says why people do not want to see the record, "" when they do.
+func (p *siem) excluded(rec *record.Record, now time.Time) string {
+	d := &rec.Disposition
+	switch exclude := &p.cfg.Exclude; {
+	case exclude.Dismissed && d.Dismissed:
+		return reasonDismissed
+	case exclude.Snoozed && d.SnoozedAt(now):
+		return reasonSnoozed
+	case exclude.Resolved && d.Resolved:
+		return reasonResolved
+	}
+	return ""
+}
+
+// suppressed names the suppression that holds for the record.
+func (p *siem) suppressed(w *worker, now time.Time) (rule string, ok bool) {
+	if p.suppressions == nil {
+		return "", false
+	}
+	list := p.suppressions.List()
+	if list.Len() == 0 {
+		return "", false
+	}
+	var err error
+	if w.members, _, err = jsonscan.Members(w.members[:0], w.rec.Body); err != nil {
+		return "", false
+	}
+	rule, ok = list.Match(w.members, now)
+	clear(w.members)
+	return rule, ok
+}
+
+func formatOf(lr plog.LogRecord, otherwise string) string {
+	if format, ok := lr.Attributes().Get(record.AttrFormat); ok {
+		return format.AsString()
+	}
+	return otherwise
+}
