@@ -3,7 +3,7 @@ package siemprocessor
 import (
 	"errors"
 
-	"go.opentelemetry.io/collector/confmap/xconfmap"
+	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/siempipe/siempipe/internal/source"
 )
@@ -14,7 +14,7 @@ const (
 	bodyMap       = "map"
 )
 
-var _ xconfmap.Validator = (*Suppressions)(nil)
+var _ confmap.Validator = (*Suppressions)(nil)
 
 // Validate checks what the schema in metadata.yaml cannot say.
 func (s *Suppressions) Validate() error {

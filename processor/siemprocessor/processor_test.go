@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
-	"go.opentelemetry.io/collector/confmap/xconfmap"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -229,7 +229,7 @@ func TestExample(t *testing.T) {
 	require.NoError(t, err)
 	cfg := defaults()
 	require.NoError(t, sub.Unmarshal(cfg))
-	require.NoError(t, xconfmap.Validate(cfg))
+	require.NoError(t, confmap.Validate(cfg))
 	assert.Empty(t, run(t, cfg, nop(), finding), "suppressed by testdata/suppressions.yaml")
 }
 
@@ -237,7 +237,7 @@ func TestValidateNamesEveryKey(t *testing.T) {
 	cfg := defaults()
 	cfg.Format, cfg.Body, cfg.OnInvalid, cfg.TenantID, cfg.MaxRecordBytes = "syslog", "xml", "ignore", "tenant", 0
 	cfg.Suppressions = Suppressions{File: "x"}
-	err := xconfmap.Validate(cfg)
+	err := confmap.Validate(cfg)
 	for _, key := range []string{"format", "body", "on_invalid", "tenant_id", "max_record_bytes", "suppressions: reload_interval"} {
 		assert.ErrorContains(t, err, key)
 	}
