@@ -209,26 +209,28 @@ func appendUnescaped(dst []byte, s string) []byte {
 // and at the first colon of each pair. It is what a SIEM has to do to read our messages; the vendor's own lines are read
 // by Parse. A piece without a colon is a pair without a key.
 func SplitEscaped(dst []Pair, message string) []Pair {
-	start := 0
-	for i := 0; i <= len(message); i++ {
-		if i < len(message) && message[i] == '\\' {
-			i++
-			continue
-		}
-		if i < len(message) && message[i] != '|' {
-			continue
-		}
-		piece := message[start:min(i, len(message))]
-		start = i + 1
-		p := Pair{Value: piece}
-		for j := 0; j < len(piece); j++ {
-			if piece[j] == ':' {
-				p = Pair{Key: piece[:j], Value: piece[j+1:]}
-				break
+	for {
+		end, colon := 0, -1
+		for end < len(message) && message[end] != '|' {
+			switch message[end] {
+			case '\\':
+				end++
+			case ':':
+				if colon < 0 {
+					colon = end
+				}
 			}
+			end++
 		}
-		p.Value = Unescape(p.Value)
-		dst = append(dst, p)
+		end = min(end, len(message))
+		if colon < 0 {
+			dst = append(dst, Pair{Value: Unescape(message[:end])})
+		} else {
+			dst = append(dst, Pair{Key: message[:colon], Value: Unescape(message[colon+1 : end])})
+		}
+		if end == len(message) {
+			return dst
+		}
+		message = message[end+1:]
 	}
-	return dst
 }

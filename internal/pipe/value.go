@@ -76,7 +76,7 @@ func (e *Encoder) lookUp(p *path, rec *record.Record) bool {
 	if m == nil || m.Kind == jsonscan.Null {
 		return false
 	}
-	e.appendText(m)
+	e.appendText(*m)
 	return true
 }
 
@@ -92,7 +92,8 @@ func last(members []jsonscan.Member, name string) *jsonscan.Member {
 
 // appendText appends a value as text: strings decoded, numbers and booleans as written, an array of such joined by
 // commas, and everything else (also an array with a comma in one of its strings, which could forge an element) as JSON.
-func (e *Encoder) appendText(m *jsonscan.Member) {
+// It takes a copy, since m may stand in nested, which appendList uses.
+func (e *Encoder) appendText(m jsonscan.Member) {
 	if m.Kind == jsonscan.String {
 		e.text = jsonscan.AppendUnquoted(e.text, m.Value[1:len(m.Value)-1])
 		return

@@ -1,0 +1,316 @@
+package pipe
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// key is a known key's place in the canonical order.
+type key uint8
+
+const (
+	keyDatetime key = iota
+	keyScanID
+	keyEvent
+	keyIPAddress
+	keySubject
+	keyName
+	keyURL
+	keyMessageID
+	keyTo
+	keyFrom
+	keyLayers
+	keyVerdict
+	keyAction
+	keySample
+	keyVerdictMessages
+	keyCount
+)
+
+// vendorKeys is what Parse knows of each key.
+var vendorKeys = [keyCount]struct {
+	name string
+	// rank is the key's position in a line; those of the same rank may stand in any order. Where Action and Verdict Messages
+	// stand is not documented.
+	rank uint8
+	// hostile: the value is chosen by whoever sent the mail or made the file; what follows may be forged.
+	hostile bool
+	// head: of several occurrences the first is the vendor's, since no hostile value stands before it.
+	head bool
+}{
+	keyDatetime:        {KeyDatetime, 0, false, true},
+	keyScanID:          {KeyScanID, 1, false, true},
+	keyEvent:           {KeyEvent, 2, false, true},
+	keyIPAddress:       {KeyIPAddress, 3, false, true},
+	keySubject:         {KeySubject, 4, true, true},
+	keyName:            {KeyName, 4, true, true},
+	keyURL:             {KeyURL, 4, true, true},
+	keyMessageID:       {KeyMessageID, 5, true, false},
+	keyTo:              {KeyTo, 6, true, false},
+	keyFrom:            {KeyFrom, 7, true, false},
+	keyLayers:          {KeyLayers, 8, false, false},
+	keyVerdict:         {KeyVerdict, 9, false, false},
+	keyAction:          {KeyAction, 9, false, false},
+	keySample:          {KeySample, 9, true, false},
+	keyVerdictMessages: {KeyVerdictMessages, 9, true, false},
+}
+
+// Verdict codes. The line documents MAL, SUS and CLN, the API all five.
+const (
+	VerdictMalicious  = "MAL"
+	VerdictRestricted = "BLK"
+	VerdictSuspicious = "SUS"
+	VerdictSpam       = "SPM"
+	VerdictClean      = "CLN"
+	// VerdictUnknown is what Parse puts in the place of a verdict that was cut off or that an attacker may have written.
+	VerdictUnknown = "unknown"
+)
+
+// limitReached is the length in bytes, header included, from which on a line may have been cut. The vendor's limit is
+// 1,024 characters; whether that counts the header, or bytes, is not documented.
+const limitReached = 1000
+
+// maxHeader bounds the syslog header before the first key.
+const maxHeader = 512
+
+// LineInfo says what Parse found beside the pairs.
+type LineInfo struct {
+	Header string // what stood before the first key: octet count, PRI, timestamp, host; empty without header
+	// Ambiguous: a value may have forged pairs: a key was repeated, or stood where the vendor does not write it.
+	Ambiguous bool
+	// Truncated: the line is at the length limit, and its end is missing or cannot be told from a forged one.
+	Truncated bool
+}
+
+// Errors of Parse beside invalid UTF-8.
+var errNoKey = errors.New("no key of a Perception Point line at its start")
+
+// Parse reads a line of the vendor's and appends its pairs to dst, in canonical order, each key once. An optional octet
+// count and RFC 3164 or RFC 5424 header (with or without PRI) is cut off, and line ends and NUL at the end.
+//
+// A value ends only at a pipe that a known key and a colon follow directly; one blank at its start is cut off. A pair with
+// an empty value is returned. Of a repeated key the last occurrence is taken where hostile text may stand before it,
+// and the first for datetime, Scan ID, Event, IP Address and the subject, name or URL, which stand before all hostile text.
+//
+// The verdict becomes VerdictUnknown, unless it is one that no attacker wants (MAL, BLK, SUS, SPM), when the line was cut
+// before its end, when it is so long that forged pairs may have pushed the vendor's own out, and when it can only be forged.
+//
+// A character cut at the end of the line is dropped; other invalid UTF-8 is an error, as is a line without a key.
+// Pairs are substrings of line.
+func Parse(dst []Pair, line string) (pairs []Pair, info LineInfo, err error) {
+	length := len(line)
+	line = strings.TrimRight(line, "\r\n\x00")
+	line, cutRune := trimRune(line)
+	if !utf8.ValidString(line) {
+		return dst, info, fmt.Errorf("byte %d: not UTF-8", invalidAt(line))
+	}
+	start, k := messageStart(line)
+	if start < 0 {
+		return dst, info, errNoKey
+	}
+	info.Header = strings.TrimRight(line[:start], " \uFEFF")
+	l := parsedLine{atLimit: length >= limitReached || cutRune}
+	for k != keyCount {
+		from := start + len(vendorKeys[k].name) + 1
+		next, nextKey := nextPair(line, from)
+		value := line[from:next]
+		if value != "" && value[0] == ' ' {
+			value = value[1:]
+		}
+		l.add(k, value)
+		start, k = next+1, nextKey
+	}
+	l.judge(&info)
+	for k := range keyCount {
+		if l.seen&(1<<k) != 0 {
+			dst = append(dst, Pair{Key: vendorKeys[k].name, Value: l.values[k]})
+		}
+	}
+	return dst, info, nil
+}
+
+// parsedLine collects the pairs of one line.
+type parsedLine struct {
+	values    [keyCount]string
+	seen      uint16 // bit of each key
+	ambiguous bool
+	atLimit   bool
+
+	hostile  bool  // a hostile value stood before
+	rank     uint8 // highest since then
+	late     bool  // the last verdict had a key after it that belongs before it
+	adverse  bool  // a verdict other than clean stood before
+	tailText bool  // since then a Sample or Verdict Messages
+	shadowed bool  // the last verdict came after both: it may have been written into that text
+}
+
+func (l *parsedLine) add(k key, value string) {
+	v := &vendorKeys[k]
+	repeated := l.seen&(1<<k) != 0
+	if repeated || l.hostile && v.rank < l.rank {
+		l.ambiguous = true
+	}
+	if l.hostile && v.rank < vendorKeys[keyVerdict].rank && l.seen&(1<<keyVerdict) != 0 {
+		l.late = true
+	}
+	if k == keyVerdict {
+		l.late = false
+		l.shadowed = l.adverse && l.tailText
+		if isAdverse(value) {
+			l.adverse, l.tailText = true, false
+		}
+	}
+	if k == keySample || k == keyVerdictMessages {
+		l.tailText = true
+	}
+	if !repeated || !v.head {
+		l.values[k] = value
+	}
+	l.seen |= 1 << k
+	l.hostile = l.hostile || v.hostile
+	if l.hostile {
+		l.rank = max(l.rank, v.rank)
+	}
+}
+
+// judge decides what can be trusted.
+func (l *parsedLine) judge(info *LineInfo) {
+	const subject, name, url = 1 << keySubject, 1 << keyName, 1 << keyURL
+	if what := l.seen & (subject | name | url); what&(what-1) != 0 { // each kind of scan has one of the three
+		l.ambiguous = true
+	}
+	adverse := isAdverse(l.values[keyVerdict])
+	hasVerdict := l.seen&(1<<keyVerdict) != 0
+	info.Ambiguous = l.ambiguous
+	info.Truncated = l.atLimit && (!adverse || l.seen&(1<<keySample) == 0)
+	if !adverse && (info.Truncated || hasVerdict && (l.late || l.shadowed)) {
+		l.values[keyVerdict] = VerdictUnknown
+		l.seen |= 1 << keyVerdict
+	}
+}
+
+// isAdverse reports verdicts that an attacker would not forge.
+func isAdverse(verdict string) bool {
+	switch verdict {
+	case VerdictMalicious, VerdictRestricted, VerdictSuspicious, VerdictSpam:
+		return true
+	}
+	return false
+}
+
+// keyAt returns the known key that stands at i with a colon after it, or keyCount.
+func keyAt(s string, i int) key {
+	if i >= len(s) {
+		return keyCount
+	}
+	for k := range keyCount {
+		name := vendorKeys[k].name
+		if s[i] == name[0] && i+len(name) < len(s) && s[i+len(name)] == ':' && s[i:i+len(name)] == name {
+			return k
+		}
+	}
+	return keyCount
+}
+
+// nextPair returns the pipe that ends the value that starts at from, and the key after it; len(s) and keyCount at the end.
+func nextPair(s string, from int) (int, key) {
+	for i := from; ; i++ {
+		n := strings.IndexByte(s[i:], '|')
+		if n < 0 {
+			return len(s), keyCount
+		}
+		i += n
+		if k := keyAt(s, i+1); k != keyCount {
+			return i, k
+		}
+	}
+}
+
+// messageStart returns where the first key stands: at the start, or after a header that ends with a blank or a byte order
+// mark, and that one of the keys follows with which the vendor begins a line. -1 when there is none.
+func messageStart(s string) (int, key) {
+	if k := keyAt(s, 0); k != keyCount {
+		return 0, k
+	}
+	head := s[:min(len(s), maxHeader)]
+	if i := strings.IndexByte(head, '|'); i >= 0 {
+		head = head[:i] // no header holds a pipe before its message
+	}
+	for i := 1; i < len(head); i++ {
+		if c := head[i-1]; c != ' ' && (c != 0xBF || !strings.HasSuffix(head[:i], "\uFEFF")) {
+			continue
+		}
+		if k := keyAt(s, i); k <= keyEvent {
+			return i, k
+		}
+	}
+	return -1, keyCount
+}
+
+// trimRune cuts the beginning of a character from the end of s.
+func trimRune(s string) (string, bool) {
+	for i := len(s) - 1; i >= 0 && i > len(s)-utf8.UTFMax; i-- {
+		if !utf8.RuneStart(s[i]) {
+			continue
+		}
+		if s[i] >= utf8.RuneSelf && !utf8.FullRuneInString(s[i:]) {
+			return s[:i], true
+		}
+		break
+	}
+	return s, false
+}
+
+// invalidAt returns the offset of the first byte that is not UTF-8.
+func invalidAt(s string) int {
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && size <= 1 {
+			return i
+		}
+		i += size
+	}
+	return len(s)
+}
+
+// IsLine reports whether s looks like a line of the vendor's: a key at its start or after a header, and a scan's id or
+// event in it. It is cheap and does not say that the line is without fault.
+func IsLine(s string) bool {
+	if start, _ := messageStart(s); start < 0 {
+		return false
+	}
+	return strings.Contains(s, KeyScanID+":") || strings.Contains(s, KeyEvent+":"+EventEmail) ||
+		strings.Contains(s, KeyEvent+":"+EventFile) || strings.Contains(s, KeyEvent+":"+EventURL)
+}
+
+// ParseEpoch reads decimal seconds since 1970 with an optional fraction, exactly to the nanosecond; further digits are cut
+// off. It takes what lies between the years 1970 and 9999.
+func ParseEpoch(s string) (time.Time, bool) {
+	whole, fraction, hasFraction := strings.Cut(s, ".")
+	if whole == "" || len(whole) > 12 || hasFraction && fraction == "" {
+		return time.Time{}, false
+	}
+	var sec, ns int64
+	for _, c := range []byte(whole) {
+		if c < '0' || c > '9' {
+			return time.Time{}, false
+		}
+		sec = sec*10 + int64(c-'0')
+	}
+	scale := int64(time.Second / 10)
+	for _, c := range []byte(fraction) {
+		if c < '0' || c > '9' {
+			return time.Time{}, false
+		}
+		ns += int64(c-'0') * scale
+		scale /= 10
+	}
+	const year10000 = 253402300800
+	if sec >= year10000 {
+		return time.Time{}, false
+	}
+	return time.Unix(sec, ns).UTC(), true
+}
