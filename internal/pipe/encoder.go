@@ -226,7 +226,7 @@ func (e *Encoder) collect(rec *record.Record) (total int, err error) {
 	if e.members, _, err = jsonscan.Members(e.members[:0], rec.Body); err != nil {
 		return 0, fmt.Errorf("body of the record: %w", err)
 	}
-	columns := e.tables[tableIndex(rec.EventType)]
+	columns := e.tables[tableIndex(rec.EventType, rec.Format)]
 	for i := range columns {
 		c := &columns[i]
 		for j := range c.paths {

@@ -68,7 +68,7 @@ type Table struct {
 }
 
 // Tables are all tables; documentation is generated from them.
-var Tables = []Table{emailScan, fileScan, urlScan, findings, logRecords, invalidRecords}
+var Tables = []Table{emailScan, fileScan, urlScan, findings, logRecords, invalidRecords, otherScan}
 
 var emailScan = Table{Name: record.EmailScan, Doc: "Perception Point e-mail scans", Rows: []Row{
 	{KeyDatetime, "datetime|@time", Identity},
@@ -108,6 +108,27 @@ var urlScan = Table{Name: record.URLScan, Doc: "Perception Point URL scans", Row
 	{KeyScanID, "Scan ID|@id", Identity},
 	{KeyEvent, "Event", Code},
 	{KeyURL, "URL", Text},
+	{KeyFrom, "From", Text},
+	{KeyLayers, "Layers", Text},
+	{KeyVerdict, "Verdict", Code},
+	{KeyAction, "Action", Code},
+	{KeySample, "Sample", Detail},
+	{KeyVerdictMessages, "Verdict Messages", Text},
+	{"Ambiguous", "ambiguous", Code},
+	{"Truncated", "truncated", Code},
+}}
+
+// otherScan has every key of the three, for a scan that does not say which it is, or says a kind that is new.
+var otherScan = Table{Name: "other_scan", Doc: "Perception Point scans of an unknown kind", Rows: []Row{
+	{KeyDatetime, "datetime|@time", Identity},
+	{KeyScanID, "Scan ID|@id", Identity},
+	{KeyEvent, "Event", Code},
+	{KeyIPAddress, "IP Address", Detail},
+	{KeySubject, "Subject", Text},
+	{KeyName, "Name", Text},
+	{KeyURL, "URL", Text},
+	{KeyMessageID, "Message ID", Detail},
+	{KeyTo, "To", Text},
 	{KeyFrom, "From", Text},
 	{KeyLayers, "Layers", Text},
 	{KeyVerdict, "Verdict", Code},
@@ -174,11 +195,12 @@ var invalidRecords = Table{Name: record.Invalid, Doc: "Invalid records, sent onl
 	{"Raw", "raw|raw_base64", Text},
 }}
 
-// TableFor is the table for records of one event type.
-func TableFor(eventType string) *Table { return &Tables[tableIndex(eventType)] }
+// TableFor is the table for records of one event type and source format.
+func TableFor(eventType, format string) *Table { return &Tables[tableIndex(eventType, format)] }
 
-// tableIndex returns the place in Tables of the table for an event type.
-func tableIndex(eventType string) int {
+// tableIndex returns the place in Tables of the table for an event type. The format tells scans of an unknown kind from
+// findings, which both have event type other.
+func tableIndex(eventType, format string) int {
 	switch eventType {
 	case record.EmailScan:
 		return 0
@@ -186,7 +208,12 @@ func tableIndex(eventType string) int {
 		return 1
 	case record.URLScan:
 		return 2
-	case record.SecurityFinding, record.AttackPath, record.Other:
+	case record.Other:
+		if format == "perception_point" || format == "perception_point_syslog" {
+			return 6
+		}
+		return 3
+	case record.SecurityFinding, record.AttackPath:
 		return 3
 	case record.Invalid:
 		return 5

@@ -120,6 +120,9 @@ func Parse(dst []Pair, line string) (pairs []Pair, info LineInfo, err error) {
 		if value != "" && value[0] == ' ' {
 			value = value[1:]
 		}
+		if nextKey == keyCount && l.atLimit && (k == keyLayers || k == keyVerdict || k == keyAction) {
+			value = trimCutKey(value)
+		}
 		l.add(k, value)
 		start, k = next+1, nextKey
 	}
@@ -227,6 +230,21 @@ func nextPair(s string, from int) (int, key) {
 			return i, k
 		}
 	}
+}
+
+// trimCutKey cuts a pipe and the beginning of a key from the end of a value: what is left of the next pair of a line that
+// was cut. Only codes need it, which hold no pipe themselves: "MAL|Sam" is MAL.
+func trimCutKey(value string) string {
+	i := strings.LastIndexByte(value, '|')
+	if i < 0 {
+		return value
+	}
+	for k := range keyCount {
+		if strings.HasPrefix(vendorKeys[k].name, value[i+1:]) {
+			return value[:i]
+		}
+	}
+	return value
 }
 
 // messageStart returns where the first key stands: at the start, or after a header that ends with a blank or a byte order

@@ -76,6 +76,8 @@ func TestParse(t *testing.T) {
 		{"cut inside the verdict", head + long + middle + "Verdict:CL", false, true, map[string]string{"Verdict": "unknown"}},
 		{"cut behind clean", head + long + middle + "Verdict:CLN", false, true, map[string]string{"Verdict": "unknown"}},
 		{"cut behind malicious", head + long + middle + "Verdict:MAL", false, true, map[string]string{"Verdict": "MAL"}},
+		{"cut inside the key behind malicious", head + long + middle + "Verdict:MAL|Sam", false, true, map[string]string{"Verdict": "MAL"}},
+		{"cut at the pipe behind malicious", head + long + middle + "Verdict:MAL|", false, true, map[string]string{"Verdict": "MAL"}},
 		{"long, whole", head + long + middle + "Verdict:MAL|Sample:s", false, false, map[string]string{"Verdict": "MAL"}},
 		{"all forged, the vendor's cut off", head + "x" + middle + "Verdict:CLN|Sample:" + long, false, true, map[string]string{"Verdict": "unknown"}},
 		{"cut character", head + "x" + middle + "Verdict:CLN|Sample:caf\xc3", false, true, map[string]string{"Sample": "caf", "Verdict": "unknown"}},

@@ -36,7 +36,7 @@ func isAPIScan(in *Input) bool {
 	return false
 }
 
-func parsePerceptionPoint(_ *Parser, in *Input, rec *record.Record) error {
+func parsePerceptionPoint(p *Parser, in *Input, rec *record.Record) error {
 	if !in.IsObject {
 		if in.JSONErr != nil {
 			return in.JSONErr
@@ -57,27 +57,29 @@ func parsePerceptionPoint(_ *Parser, in *Input, rec *record.Record) error {
 	url := webAddress(sample, in)
 	event := scanEvent(in, sample, url)
 
-	b := bodyBuilder{in: in}
-	b.add(pipe.KeyDatetime, datetime)
-	b.add(pipe.KeyScanID, id)
-	b.add(pipe.KeyEvent, event)
-	b.add(pipe.KeyIPAddress, text(find(sample, "source_ip")))
+	var extraRoom [768]byte // about what the pipe line's keys take
+	x := extraMembers{in: in, buf: extraRoom[:0]}
+	x.add(pipe.KeyDatetime, datetime)
+	x.add(pipe.KeyScanID, id)
+	x.add(pipe.KeyEvent, event)
+	x.add(pipe.KeyIPAddress, text(find(sample, "source_ip")))
 	switch event {
 	case pipe.EventFile:
-		b.add(pipe.KeyName, first(text(find(sample, "file_name")), text(find(sample, "name")), text(in.Get("file_name"))))
+		x.add(pipe.KeyName, first(text(find(sample, "file_name")), text(find(sample, "name")), text(in.Get("file_name"))))
 	case pipe.EventURL:
-		b.add(pipe.KeyURL, url)
+		x.add(pipe.KeyURL, url)
 	default:
-		b.add(pipe.KeySubject, first(text(find(sample, "subject")), text(in.Get("subject"))))
-		b.add(pipe.KeyMessageID, first(text(find(sample, "message_id")), text(find(sample, "original_message_id")), text(in.Get("original_message_id"))))
-		b.add(pipe.KeyTo, first(list(find(sample, "recipients")), text(find(sample, "to_address"))))
+		x.add(pipe.KeySubject, first(text(find(sample, "subject")), text(in.Get("subject"))))
+		x.add(pipe.KeyMessageID, first(text(find(sample, "message_id")), text(find(sample, "original_message_id")), text(in.Get("original_message_id"))))
+		x.add(pipe.KeyTo, first(list(find(sample, "recipients")), text(find(sample, "to_address"))))
 	}
-	b.add(pipe.KeyFrom, first(text(find(sample, "from_address")), text(find(sample, "from"))))
-	b.add(pipe.KeyLayers, list(in.Get("scan_layers")))
-	b.add(pipe.KeyVerdict, verdict)
-	b.add(pipe.KeyAction, text(in.Get("verbose_action")))
-	b.add(pipe.KeySample, first(textOrNumber(find(sample, "id")), text(find(sample, "sha256")), text(find(sample, "sha1"))))
-	rec.Body = b.body()
+	x.add(pipe.KeyFrom, first(text(find(sample, "from_address")), text(find(sample, "from"))))
+	x.add(pipe.KeyLayers, list(in.Get("scan_layers")))
+	x.add(pipe.KeyVerdict, verdict)
+	x.add(pipe.KeyAction, text(in.Get("verbose_action")))
+	x.add(pipe.KeySample, first(textOrNumber(find(sample, "id")), text(find(sample, "sha256")), text(find(sample, "sha1"))))
+	rec.Body = p.rewrite(in, nil, x.buf)
+	rec.TenantID = p.opts.TenantID
 
 	rec.ID = id
 	rec.AccountID = textOrNumber(in.Get("organization_id"))
@@ -184,37 +186,23 @@ func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
-// bodyBuilder appends members behind those of the input; without any the input itself is the body.
-type bodyBuilder struct {
+// extraMembers is the JSON text of members to go behind those of the input.
+type extraMembers struct {
 	in  *Input
 	buf []byte
 }
 
-// addedRoom is about what the pipe line's keys take.
-const addedRoom = 768
-
 // add appends a member, unless it is empty or there already.
-func (b *bodyBuilder) add(key, value string) {
-	if value == "" || b.in.Get(key) != nil {
+func (x *extraMembers) add(key, value string) {
+	if value == "" || x.in.Get(key) != nil {
 		return
 	}
-	if b.buf == nil {
-		b.buf = jsonscan.AppendCompact(make([]byte, 0, len(b.in.Raw)+addedRoom), b.in.Raw)
-		b.buf = b.buf[:len(b.buf)-1] // the closing brace
+	if len(x.buf) > 0 {
+		x.buf = append(x.buf, ',')
 	}
-	if len(b.in.Members) > 0 {
-		b.buf = append(b.buf, ',')
-	}
-	b.buf = jsonscan.AppendQuoted(b.buf, key)
-	b.buf = append(b.buf, ':')
-	b.buf = jsonscan.AppendQuoted(b.buf, value)
-}
-
-func (b *bodyBuilder) body() string {
-	if b.buf == nil {
-		return compactBody(b.in)
-	}
-	return string(append(b.buf, '}'))
+	x.buf = jsonscan.AppendQuoted(x.buf, key)
+	x.buf = append(x.buf, ':')
+	x.buf = jsonscan.AppendQuoted(x.buf, value)
 }
 
 // objectOf is the members of a member that is an object, else none.

@@ -19,33 +19,35 @@ func claimsPerceptionPointSyslog(in *Input) bool {
 	if !in.IsObject {
 		return pipe.IsLine(in.Raw)
 	}
-	id, event := in.Get(pipe.KeyScanID), in.Get(pipe.KeyEvent)
-	return id != nil && id.Kind == jsonscan.String && (event == nil || event.Kind == jsonscan.String) && !isAPIScan(in)
+	if isAPIScan(in) {
+		return false
+	}
+	if id := in.Get(pipe.KeyScanID); id != nil && id.Kind == jsonscan.String {
+		return true
+	}
+	return eventTypeOfScan(text(in.Get(pipe.KeyEvent))) != record.Other
 }
 
-func parsePerceptionPointSyslog(_ *Parser, in *Input, rec *record.Record) error {
+func parsePerceptionPointSyslog(p *Parser, in *Input, rec *record.Record) error {
+	rec.TenantID = p.opts.TenantID
 	if in.IsObject {
-		return parseScanBody(in, rec)
+		return parseScanBody(p, in, rec)
 	}
 	var room [16]pipe.Pair // more than there are keys
 	pairs, info, err := pipe.Parse(room[:0], in.Raw)
 	if err != nil {
 		return err
 	}
-	body := make([]byte, 0, len(in.Raw)+len(in.Raw)/2+64)
-	body = append(body, '{')
+	body := append(p.buf[:0], '{')
 	var l scanLine
-	for i, p := range pairs {
+	for i, pair := range pairs {
 		if i > 0 {
 			body = append(body, ',')
 		}
-		body = jsonscan.AppendQuoted(body, p.Key)
+		body = jsonscan.AppendQuoted(body, pair.Key)
 		body = append(body, ':')
-		body = jsonscan.AppendQuoted(body, p.Value)
-		l.set(p.Key, p.Value)
-	}
-	if l.id == "" {
-		l.id = contentID(string(body))
+		body = jsonscan.AppendQuoted(body, pair.Value)
+		l.set(pair.Key, pair.Value)
 	}
 	if info.Ambiguous {
 		body = append(body, `,"ambiguous":true`...)
@@ -57,13 +59,14 @@ func parsePerceptionPointSyslog(_ *Parser, in *Input, rec *record.Record) error 
 		body = append(body, `,"raw":`...)
 		body = jsonscan.AppendQuoted(body, in.Raw)
 	}
-	rec.Body = string(append(body, '}'))
+	p.buf = append(body, '}')
+	rec.Body = string(p.buf)
 	l.fill(rec)
 	return nil
 }
 
 // parseScanBody reads a body that parsePerceptionPointSyslog made.
-func parseScanBody(in *Input, rec *record.Record) error {
+func parseScanBody(p *Parser, in *Input, rec *record.Record) error {
 	var l scanLine
 	known := false
 	for i := range in.Members {
@@ -74,20 +77,9 @@ func parseScanBody(in *Input, rec *record.Record) error {
 	if !known {
 		return errors.New("Scan ID: no key of a Perception Point line in the object")
 	}
-	rec.Body = compactBody(in)
-	if l.id == "" {
-		l.id = contentID(rec.Body)
-	}
+	rec.Body = p.rewrite(in, nil, nil)
 	l.fill(rec)
 	return nil
-}
-
-// compactBody is the input as a canonical body: itself where it has no blanks to lose.
-func compactBody(in *Input) string {
-	if in.Compact {
-		return in.Raw
-	}
-	return string(jsonscan.AppendCompact(make([]byte, 0, len(in.Raw)), in.Raw))
 }
 
 // scanLine is what a record needs of a line.
@@ -120,9 +112,11 @@ func (l *scanLine) set(key, value string) bool {
 	return true
 }
 
-// fill sets the facts of rec beside its body.
+// fill sets the facts of rec beside its body, which must be there.
 func (l *scanLine) fill(rec *record.Record) {
-	rec.ID = l.id
+	if rec.ID = l.id; rec.ID == "" { // by the pairs alone: the header and the flags are not the scan
+		rec.ID = contentID(rec.Body, "ambiguous", "truncated", "raw")
+	}
 	rec.EventType = eventTypeOfScan(l.event)
 	if rec.EventType == record.Other {
 		switch { // no event in the line, or a new one: by the keys that only one kind of scan has
