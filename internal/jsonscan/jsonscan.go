@@ -11,6 +11,7 @@ package jsonscan
 import (
 	"fmt"
 	"math/bits"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -77,11 +78,16 @@ func (m *Member) Key() string {
 type SyntaxError struct {
 	Offset int // in bytes from the start of the text
 	Msg    string
+	// Short says that the text ends too early: with more of it behind, it might be right.
+	Short bool
 }
 
 func (e *SyntaxError) Error() string { return fmt.Sprintf("byte %d: %s", e.Offset, e.Msg) }
 
 func syntaxError(offset int, msg string) error { return &SyntaxError{Offset: offset, Msg: msg} }
+
+// short is the error for a text that ends at or after offset where more is due.
+func short(offset int, msg string) error { return &SyntaxError{Offset: offset, Msg: msg, Short: true} }
 
 // Members checks that s is exactly one JSON object, blanks around it allowed, and appends its members to dst in the
 // order of the text. compact reports that s has no blank outside of strings. On error dst is returned as it was given.
@@ -138,6 +144,17 @@ func Valid(s string) error {
 	return sc.end(end)
 }
 
+// Prefix checks the JSON value that starts at i of s and returns the index after it, whatever follows. A *SyntaxError
+// that is Short asks for more text. A number at the very end of s is Short, since it might go on.
+func Prefix(s string, i int) (end int, err error) {
+	sc := scanner{s: s}
+	end, kind, _, err := sc.value(i, 0)
+	if err == nil && kind == Number && end == len(s) {
+		err = short(i, "number may go on")
+	}
+	return end, err
+}
+
 // scanner holds the text and whether a blank was seen outside of strings.
 type scanner struct {
 	s      string
@@ -169,7 +186,7 @@ func (sc *scanner) blanks(i int) int {
 func (sc *scanner) value(i, depth int) (end int, kind Kind, escaped bool, err error) {
 	s := sc.s
 	if i >= len(s) {
-		return i, None, false, syntaxError(i, "text ends where a value is due")
+		return i, None, false, short(i, "text ends where a value is due")
 	}
 	switch c := s[i]; c {
 	case '"':
@@ -211,7 +228,7 @@ func (sc *scanner) object(dst []Member, i, depth int, keep bool) (members []Memb
 	}
 	for {
 		if i >= len(s) {
-			return dst, i, syntaxError(i, "text ends inside an object")
+			return dst, i, short(i, "text ends inside an object")
 		}
 		if s[i] != '"' {
 			return dst, i, syntaxError(i, "unexpected "+printable(s[i])+" where a name is due")
@@ -222,7 +239,7 @@ func (sc *scanner) object(dst []Member, i, depth int, keep bool) (members []Memb
 		}
 		name := s[i+1 : nameEnd-1]
 		if i = sc.blanks(nameEnd); i >= len(s) || s[i] != ':' {
-			return dst, i, syntaxError(i, "no colon after a name")
+			return dst, i, &SyntaxError{Offset: i, Msg: "no colon after a name", Short: i >= len(s)}
 		}
 		i = sc.blanks(i + 1)
 		valueEnd, kind, escaped, err := sc.value(i, depth)
@@ -234,7 +251,7 @@ func (sc *scanner) object(dst []Member, i, depth int, keep bool) (members []Memb
 		}
 		i = sc.blanks(valueEnd)
 		if i >= len(s) {
-			return dst, i, syntaxError(i, "text ends inside an object")
+			return dst, i, short(i, "text ends inside an object")
 		}
 		if s[i] == '}' {
 			return dst, i + 1, nil
@@ -266,7 +283,7 @@ func (sc *scanner) array(dst []Member, i, depth int, keep bool) (elements []Memb
 		}
 		i = sc.blanks(valueEnd)
 		if i >= len(s) {
-			return dst, i, syntaxError(i, "text ends inside an array")
+			return dst, i, short(i, "text ends inside an array")
 		}
 		if s[i] == ']' {
 			return dst, i + 1, nil
@@ -312,7 +329,7 @@ func (sc *scanner) str(i int) (end int, escaped bool, err error) {
 			i += 8
 		}
 		if i >= len(s) {
-			return i, escaped, syntaxError(start, "string without end")
+			return i, escaped, short(start, "string without end")
 		}
 		switch c := s[i]; {
 		case c == '"':
@@ -329,7 +346,7 @@ func (sc *scanner) str(i int) (end int, escaped bool, err error) {
 		default:
 			r, size := utf8.DecodeRuneInString(s[i:])
 			if r == utf8.RuneError && size <= 1 {
-				return i, escaped, syntaxError(i, "not UTF-8")
+				return i, escaped, &SyntaxError{Offset: i, Msg: "not UTF-8", Short: !utf8.FullRuneInString(s[i:])}
 			}
 			i += size
 		}
@@ -340,7 +357,7 @@ func (sc *scanner) str(i int) (end int, escaped bool, err error) {
 func (sc *scanner) escape(i int) (int, error) {
 	s := sc.s
 	if i+1 >= len(s) {
-		return i, syntaxError(i, "string without end")
+		return i, short(i, "string without end")
 	}
 	switch s[i+1] {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
@@ -348,7 +365,7 @@ func (sc *scanner) escape(i int) (int, error) {
 	case 'u':
 		u, ok := hex4(s, i+2)
 		if !ok {
-			return i, syntaxError(i, `\u without four hexadecimal digits`)
+			return i, &SyntaxError{Offset: i, Msg: `\u without four hexadecimal digits`, Short: i+6 > len(s)}
 		}
 		if u < 0xD800 || u > 0xDFFF {
 			return i + 6, nil
@@ -358,7 +375,7 @@ func (sc *scanner) escape(i int) (int, error) {
 				return i + 12, nil
 			}
 		}
-		return i, syntaxError(i, "escaped surrogate without its pair")
+		return i, &SyntaxError{Offset: i, Msg: "escaped surrogate without its pair", Short: i+12 > len(s)}
 	}
 	return i, syntaxError(i, "unknown escape "+printable(s[i+1]))
 }
@@ -399,12 +416,12 @@ func (sc *scanner) number(i int) (int, error) {
 	if i < len(s) && s[i] == '0' {
 		i++
 	} else if !digits() {
-		return i, syntaxError(start, "number without digits")
+		return i, &SyntaxError{Offset: start, Msg: "number without digits", Short: i == len(s)}
 	}
 	if i < len(s) && s[i] == '.' {
 		i++
 		if !digits() {
-			return i, syntaxError(start, "number without digits after its point")
+			return i, &SyntaxError{Offset: start, Msg: "number without digits after its point", Short: i == len(s)}
 		}
 	}
 	if i < len(s) && s[i]|0x20 == 'e' {
@@ -413,7 +430,7 @@ func (sc *scanner) number(i int) (int, error) {
 			i++
 		}
 		if !digits() {
-			return i, syntaxError(start, "number without digits in its exponent")
+			return i, &SyntaxError{Offset: start, Msg: "number without digits in its exponent", Short: i == len(s)}
 		}
 	}
 	return i, nil
@@ -422,7 +439,7 @@ func (sc *scanner) number(i int) (int, error) {
 // literal checks that word stands at i.
 func (sc *scanner) literal(i int, word string) (int, error) {
 	if len(sc.s)-i < len(word) || sc.s[i:i+len(word)] != word {
-		return i, syntaxError(i, "not a JSON value; "+word+" expected")
+		return i, &SyntaxError{Offset: i, Msg: "not a JSON value; " + word + " expected", Short: strings.HasPrefix(word, sc.s[i:])}
 	}
 	return i + len(word), nil
 }

@@ -109,6 +109,23 @@ func TestDepthLimit(t *testing.T) {
 	}
 }
 
+// TestPrefixOfEveryLength: each proper prefix of a value is Short, and the whole is found whatever follows.
+func TestPrefixOfEveryLength(t *testing.T) {
+	const value = `{"a\u00e9":[1,-2.5e+3,"é\ud83d\ude00\\",true,false,null,{}],"b" : {"c":[]}}`
+	for i := range len(value) {
+		_, err := Prefix(value[:i], 0)
+		var se *SyntaxError
+		if !errors.As(err, &se) || !se.Short {
+			t.Errorf("%q: %v", value[:i], err)
+		}
+	}
+	for _, rest := range []string{"", "x", "}", "\n{"} {
+		if end, err := Prefix(" "+value+rest, 1); err != nil || end != 1+len(value) {
+			t.Errorf("followed by %q: end %d, %v", rest, end, err)
+		}
+	}
+}
+
 func TestAppendQuoted(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                           `""`,
