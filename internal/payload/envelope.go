@@ -1,0 +1,147 @@
+package payload
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/siempipe/siempipe/internal/jsonscan"
+)
+
+// Names in envelopes. A CloudTrail file is {"Records":[…]}, an Azure blob {"records":[…]}, a page of the Perception
+// Point API {"count",…,"results":[…]}, and a scan {"scan_id","status","findings":[…],"attack_paths":[…]}.
+var (
+	// recordArrays hold records.
+	recordArrays = []string{"Records", "records", "results", "findings", "attack_paths"}
+	// firstNames are those that an envelope begins with, as its vendor writes it or with its names sorted.
+	firstNames = append([]string{"scan_id", "status", "count", "has_more", "next", "page_result_count"}, recordArrays...)
+	// recordNames mark an object as a record, whatever it holds besides.
+	recordNames = []string{"alert_id", "detection_type", "attack_scenario", "full_scan_id", "eventID", "eventVersion"}
+)
+
+func beginsEnvelope(name string) bool { return slices.Contains(firstNames, name) }
+
+// firstName reads the first name of the object at the start of s; not ok where it has none or one with escapes.
+func firstName(s string) (name string, ok bool) {
+	s = strings.TrimLeft(s[1:], " \t\r\n")
+	if s == "" || s[0] != '"' {
+		return "", false
+	}
+	end := strings.IndexAny(s[1:min(len(s), 32)], `"\`)
+	if end < 0 || s[1+end] != '"' {
+		return "", false
+	}
+	return s[1 : 1+end], true
+}
+
+// envelope cuts the object at the start of the rest: its records when it is an envelope, or else itself.
+func (c *cutter) envelope() error {
+	var scanID, scanStatus string
+	at, opened, isRecord := 1, false, false
+	for {
+		m, next, err := c.member(at, !isRecord)
+		switch {
+		case isSyntax(err): // the object, or what is left of an envelope whose records are out
+			return c.broken()
+		case err != nil:
+			return err
+		}
+		switch {
+		case m.closed:
+			if opened {
+				c.pos += next
+				c.scanID, c.scanStatus = "", ""
+				return nil
+			}
+			return c.emit(next)
+		case m.records:
+			c.pos += next // the envelope's own members so far are no record
+			opened = true
+			c.scanID, c.scanStatus = scanID, scanStatus
+			if err := c.elements(); err != nil {
+				return err
+			}
+			at = 0
+			continue
+		}
+		switch m.name {
+		case "scan_id":
+			scanID = m.text
+		case "status":
+			scanStatus = m.text
+		}
+		isRecord = isRecord || !opened && slices.Contains(recordNames, m.name)
+		at = next
+		if opened { // nothing to go back to: let go of what is read
+			c.pos += next
+			at = 0
+		}
+	}
+}
+
+// envelopeMember is one member of what may be an envelope.
+type envelopeMember struct {
+	name    string
+	text    string // of a string value
+	records bool   // an array of records, whose elements begin at next
+	closed  bool   // no member: the object's closing brace
+}
+
+// member reads the member at offset at of the rest, blanks and a comma before it skipped, and returns the offset behind it.
+// With arrays, an array of records is not read over.
+func (c *cutter) member(at int, arrays bool) (m envelopeMember, next int, err error) {
+	if at, err = c.peek(at); err != nil {
+		return m, 0, err
+	}
+	if at < len(c.rest()) && c.rest()[at] == ',' {
+		if at, err = c.peek(at + 1); err != nil {
+			return m, 0, err
+		}
+	}
+	switch {
+	case at == len(c.rest()):
+		return m, 0, errCut
+	case c.rest()[at] == '}':
+		return envelopeMember{closed: true}, at + 1, nil
+	case c.rest()[at] != '"':
+		return m, 0, errNoName
+	}
+	end, err := c.value(at)
+	if err != nil {
+		return m, 0, err
+	}
+	m.name = jsonscan.Unquote(strings.Clone(c.rest()[at+1 : end-1]))
+	if at, err = c.peek(end); err != nil {
+		return m, 0, err
+	}
+	if at == len(c.rest()) {
+		return m, 0, errCut
+	}
+	if c.rest()[at] != ':' {
+		return m, 0, errNoName
+	}
+	if at, err = c.peek(at + 1); err != nil {
+		return m, 0, err
+	}
+	if at < len(c.rest()) && c.rest()[at] == '[' && arrays && slices.Contains(recordArrays, m.name) {
+		first, err := c.peek(at + 1)
+		if err != nil {
+			return m, 0, err
+		}
+		if first < len(c.rest()) && (c.rest()[first] == '{' || c.rest()[first] == ']') {
+			m.records = true
+			return m, at + 1, nil
+		}
+	}
+	if end, err = c.value(at); err != nil {
+		return m, 0, err
+	}
+	if value := c.rest()[at:end]; value[0] == '"' {
+		m.text = jsonscan.Unquote(strings.Clone(value[1 : len(value)-1]))
+	}
+	return m, end, nil
+}
+
+var (
+	errCut    = &jsonscan.SyntaxError{Msg: "text ends inside an object", Short: true}
+	errNoName = &jsonscan.SyntaxError{Msg: "no name where one is due"}
+)

@@ -1,0 +1,266 @@
+package payload
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// cut returns the raw texts of a payload, read in one go and byte by byte.
+func cut(t *testing.T, in string, opts Options) (raws []string, items []Item) {
+	t.Helper()
+	collect := func(r io.Reader) (raws []string, items []Item) {
+		err := Cut(r, opts, func(item Item) error {
+			if item.Index != len(items) {
+				t.Errorf("%.200q: index %d of record %d", in, item.Index, len(items))
+			}
+			raws, items = append(raws, item.Raw), append(items, item)
+			return nil
+		})
+		if err != nil {
+			t.Errorf("%.200q: %v", in, err)
+		}
+		return raws, items
+	}
+	raws, items = collect(strings.NewReader(in))
+	if slow, _ := collect(iotest.OneByteReader(strings.NewReader(in))); !slices.Equal(raws, slow) {
+		t.Errorf("%.200q: %.300q, but %.300q when read byte by byte", in, raws, slow)
+	}
+	return raws, items
+}
+
+func TestCut(t *testing.T) {
+	const a, b = `{"alert_id":"a","x":{"y":[1,{"z":"}\"]"}]}}`, `{"alert_id":"b"}`
+	pretty := "{\n  \"alert_id\": \"p\",\n  \"labels\": [\n    {\n      \"k\": 1\n    }\n  ]\n}"
+	for name, c := range map[string]struct {
+		in   string
+		want []string
+	}{
+		"nothing":                     {"", nil},
+		"blanks":                      {" \r\n\n\t", nil},
+		"one object":                  {a, []string{a}},
+		"blanks and mark around":      {"\uFEFF \n" + a + "\n\n", []string{a}},
+		"lines":                       {a + "\n" + b + "\n" + a, []string{a, b, a}},
+		"CRLF and empty lines":        {a + "\r\n\r\n" + b + "\r\n", []string{a, b}},
+		"several on a line":           {a + b + " " + a, []string{a, b, a}},
+		"pretty":                      {pretty + "\n" + pretty + "\n" + b, []string{pretty, pretty, b}},
+		"array":                       {"[" + a + "," + b + "]", []string{a, b}},
+		"pretty array":                {"[\n" + a + ",\n" + pretty + "\n]\n", []string{a, pretty}},
+		"empty array":                 {"[]", nil},
+		"arrays in a row":             {"[" + a + "]\n[" + b + "]", []string{a, b}},
+		"CloudTrail":                  {`{"Records":[` + a + "," + b + `]}`, []string{a, b}},
+		"Azure lines":                 {`{"records":[` + a + "]}\n" + `{"records":[` + b + `]}`, []string{a, b}},
+		"page":                        {`{"count": 2, "page_result_count":2,"next":null,"has_more":false,"results":[` + a + "," + b + `]}`, []string{a, b}},
+		"array late, first object":    {`{"generated":"today","tenant":{"x":[1]},"findings":[` + a + `],"attack_paths":[` + b + `],"n":1}`, []string{a, b}},
+		"empty envelope":              {`{"findings":[],"attack_paths":[]}`, nil},
+		"own array of a record":       {`{"alert_id":"a","results":[{"x":1}]}`, []string{`{"alert_id":"a","results":[{"x":1}]}`}},
+		"resources is no envelope":    {`{"eventVersion":"1","resources":[{"x":1}]}`, []string{`{"eventVersion":"1","resources":[{"x":1}]}`}},
+		"array of strings":            {`{"records":["x"]}`, []string{`{"records":["x"]}`}},
+		"text lines":                  {"datetime:1|Scan ID:a\r\n<14>x\nlast", []string{"datetime:1|Scan ID:a", "<14>x", "last"}},
+		"text like an array":          {"[06/Feb/2019:00:00:38 +0000] x\n[y", []string{"[06/Feb/2019:00:00:38 +0000] x", "[y"}},
+		"text and JSON":               {"x\n" + a + "\ny", []string{"x", a, "y"}},
+		"half at the end":             {a + "\n" + `{"half":`, []string{a, `{"half":`}},
+		"half before a line":          {`{"half":` + "\n" + a + "\n" + b, []string{`{"half":` + "\n" + a} /* replaced below */},
+		"half string":                 {`{"half":"x` + "\n" + a + "\n" + b, []string{`{"half":"x`, a, b}},
+		"half list":                   {`{"half":[1,` + "\n" + a + "\n" + b, []string{`{"half":[1,`, a, b}},
+		"broken inside":               {b + "\n" + `{"x":}` + "\n" + a, []string{b, `{"x":}`, a}},
+		"broken element":              {"[" + a + `,{"x":},{"y":tru},` + b + "]", []string{a, `{"x":}`, `{"y":tru}`, b}},
+		"broken in an envelope":       {`{"Records":[` + a + `,{"x":},` + b + `]}`, []string{a, `{"x":}`, b}},
+		"array without end":           {"[" + a + "," + b, []string{a, b}},
+		"envelope without end":        {`{"Records":[` + a, []string{a}},
+		"envelope with a bad tail":    {`{"Records":[` + a + `],"x":tru}` + "\n" + b, []string{a, `,"x":tru}`, b}},
+		"two closing braces":          {a + "}\n" + b, []string{a, "}", b}},
+		"not UTF-8":                   {"{\"x\":\"\xff\"}\n" + a, []string{"{\"x\":\"\xff\"}", a}},
+		"NUL":                         {"{\"x\":\"\x00\"}\n\x00\n" + a, []string{"{\"x\":\"\x00\"}", "\x00", a}},
+		"deep":                        {strings.Repeat(`{"a":`, 1000) + "1" + strings.Repeat("}", 1000) + "\n" + a, []string{strings.Repeat(`{"a":`, 1000) + "1" + strings.Repeat("}", 1000), a}},
+		"a line that only ends right": {a + "\n" + `{"x":{"y":1}` + "\n" + `,"z":2}` + "\n" + b, []string{a, `{"x":{"y":1}` + "\n" + `,"z":2}`, b}},
+	} {
+		if name == "half before a line" { // {"half":{…}} is whole but for its brace: the newline decides
+			c.want = []string{`{"half":`, a, b}
+		}
+		t.Run(name, func(t *testing.T) {
+			got, _ := cut(t, c.in, Options{})
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%q\n got %q\nwant %q", c.in, got, c.want)
+			}
+		})
+	}
+}
+
+func TestScanEnvelope(t *testing.T) {
+	_, items := cut(t, `{"scan_id":"s-1","status":"completed","findings":[{"alert_id":"a"}],"attack_paths":[{"alert_id":"b"}]}`+"\n"+`{"alert_id":"c","status":"open"}`, Options{})
+	var got []string
+	for _, item := range items {
+		got = append(got, item.ScanID+"/"+item.ScanStatus)
+	}
+	if want := []string{"s-1/completed", "s-1/completed", "/"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestTooLong(t *testing.T) {
+	long := strings.Repeat("é", 60)
+	for name, in := range map[string]string{
+		"line":    "short\n" + long + "\n{\"a\":1}",
+		"object":  "short\n{\"x\":\"" + long + "\"\n{\"a\":1}",
+		"element": "short\n[{\"x\":\"" + long + "\n{\"a\":1}",
+	} {
+		_, items := cut(t, in, Options{MaxRecordBytes: 101})
+		if len(items) != 3 {
+			t.Errorf("%s: %+v", name, items)
+			continue
+		}
+		if items[1].Err == nil || len(items[1].Raw) < 98 || len(items[1].Raw) > 101 {
+			t.Errorf("%s: %d bytes, %v", name, len(items[1].Raw), items[1].Err)
+		}
+		if items[2].Raw != `{"a":1}` {
+			t.Errorf("%s: neighbour %q", name, items[2].Raw)
+		}
+	}
+}
+
+func TestReaderFails(t *testing.T) {
+	broken := errors.New("connection reset")
+	var got []string
+	err := Cut(io.MultiReader(strings.NewReader("{\"a\":1}\n{\"b\":2}\n{\"torn"), iotest.ErrReader(broken)), Options{}, func(item Item) error {
+		got = append(got, item.Raw)
+		return nil
+	})
+	if !errors.Is(err, broken) || !slices.Equal(got, []string{`{"a":1}`, `{"b":2}`}) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestEmitFails(t *testing.T) {
+	full := errors.New("full")
+	n := 0
+	err := Cut(strings.NewReader("[{},{},{}]"), Options{}, func(Item) error { n++; return full })
+	if !errors.Is(err, full) || n != 1 {
+		t.Errorf("%d records, %v", n, err)
+	}
+}
+
+// TestMemory streams 200 MB in each shape and looks at the heap on the way.
+func TestMemory(t *testing.T) {
+	record := []byte(`{"alert_id":"f-1","description":"` + strings.Repeat("x", 1000) + `"}`)
+	const records = 200_000
+	for name, shape := range map[string]struct{ head, between, tail string }{
+		"lines": {"", "\n", "\n"}, "array": {"[", ",", "]"}, "envelope": {`{"Records":[`, ",", "]}"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			written := 0
+			r := readerFunc(func(p []byte) (int, error) {
+				var b bytes.Buffer
+				if written == 0 {
+					b.WriteString(shape.head)
+				}
+				for b.Len()+len(record)+8 < len(p) && written < records {
+					if written > 0 {
+						b.WriteString(shape.between)
+					}
+					b.Write(record)
+					if written++; written == records {
+						b.WriteString(shape.tail)
+					}
+				}
+				if b.Len() == 0 {
+					return 0, io.EOF
+				}
+				return copy(p, b.Bytes()), nil
+			})
+			n, peak := 0, uint64(0)
+			err := Cut(r, Options{}, func(Item) error {
+				if n++; n%20_000 == 0 {
+					var m runtime.MemStats
+					runtime.ReadMemStats(&m)
+					peak = max(peak, m.HeapInuse)
+				}
+				return nil
+			})
+			if err != nil || n != records {
+				t.Errorf("%d records, %v", n, err)
+			}
+			if peak > 32<<20 {
+				t.Errorf("%d MiB of heap for a payload of 200 MB", peak>>20)
+			}
+		})
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// FuzzCut: whatever comes, nothing but blanks and separators is lost, and a valid payload is cut as encoding/json cuts it.
+func FuzzCut(f *testing.F) {
+	for _, s := range []string{"{\"a\":1}\n{\"b\":2}", `[{"a":1},{"b":[2]}]`, `{"Records":[{"a":1}]}`, "x|y\n{\"half\":[\n{\"c\":\"\\\"\"}", "{\n\"a\":\n1}\n{}"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		raws, _ := cut(t, in, Options{})
+		rest := in
+		for _, raw := range raws { // in order, and each a part of the input
+			i := strings.Index(rest, raw)
+			if i < 0 {
+				t.Fatalf("%q: record %q is not in the input", in, raw)
+			}
+			rest = rest[i+len(raw):]
+		}
+		var want []string
+		dec := json.NewDecoder(strings.NewReader(in))
+		for {
+			var v json.RawMessage
+			if err := dec.Decode(&v); err == io.EOF {
+				break
+			} else if err != nil || v[0] != '{' {
+				return
+			}
+			var members map[string]json.RawMessage
+			if json.Unmarshal(v, &members) != nil {
+				return
+			}
+			for _, name := range firstNames {
+				if _, ok := members[name]; ok {
+					return
+				}
+			}
+			want = append(want, string(v))
+		}
+		if !slices.Equal(raws, want) && !strings.ContainsFunc(in, func(r rune) bool { return r == '\uFFFD' || r == '\uFEFF' }) && !strings.Contains(in, `\u`) {
+			t.Fatalf("%q: %q, want %q", in, raws, want)
+		}
+	})
+}
+
+func BenchmarkCut(b *testing.B) {
+	record := `{"alert_id":"f-1","description":"` + strings.Repeat("x", 1100) + `"}`
+	const records = 1000
+	for _, shape := range []struct{ name, in string }{
+		{"lines", strings.Repeat(record+"\n", records)},
+		{"array", "[" + strings.TrimSuffix(strings.Repeat(record+",", records), ",") + "]"},
+	} {
+		b.Run(shape.name, func(b *testing.B) {
+			count := func() (n int) {
+				if err := Cut(strings.NewReader(shape.in), Options{}, func(Item) error { n++; return nil }); err != nil {
+					b.Fatal(err)
+				}
+				return n
+			}
+			if n := count(); n != records {
+				b.Fatal(fmt.Sprint(n, " records"))
+			}
+			b.SetBytes(int64(len(shape.in)))
+			b.ReportAllocs()
+			for b.Loop() {
+				count()
+			}
+		})
+	}
+}
