@@ -248,21 +248,28 @@ func list(m *jsonscan.Member) string {
 	if m == nil || m.Kind != jsonscan.Array {
 		return text(m)
 	}
-	elements, err := jsonscan.Elements(nil, m.Value)
+	var room [16]jsonscan.Member
+	elements, err := jsonscan.Elements(room[:0], m.Value)
 	if err != nil {
 		return ""
 	}
-	parts := make([]string, 0, len(elements))
+	var textRoom [256]byte
+	joined := textRoom[:0]
 	for i := range elements {
 		s := text(&elements[i])
 		if elements[i].Kind == jsonscan.Object {
-			s = text(find(objectOf(nil, &elements[i]), "name"))
+			var nameRoom [8]jsonscan.Member
+			s = text(find(objectOf(nameRoom[:0], &elements[i]), "name"))
 		}
-		if s != "" {
-			parts = append(parts, s)
+		if s == "" {
+			continue
 		}
+		if len(joined) > 0 {
+			joined = append(joined, ',')
+		}
+		joined = append(joined, s...)
 	}
-	return strings.Join(parts, ",")
+	return string(joined)
 }
 
 func first(values ...string) string {
