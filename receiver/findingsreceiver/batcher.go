@@ -1,0 +1,111 @@
+package findingsreceiver
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/siempipe/siempipe/internal/otelrecord"
+	"github.com/siempipe/siempipe/internal/payload"
+	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/source"
+	"github.com/siempipe/siempipe/receiver/findingsreceiver/internal/metadata"
+)
+
+// A batch ends at either bound. A thousand records are what the components behind are tuned for; the bytes bound memory
+// where records are long.
+const (
+	maxBatchRecords = 1000
+	maxBatchBytes   = 4 << 20
+)
+
+// batcher gathers the records of one request and passes them on in batches. It is for one goroutine.
+type batcher struct {
+	f        *findings
+	ctx      context.Context
+	answer   *answer
+	format   string // "" when the sender names none
+	received time.Time
+
+	logs    plog.Logs
+	records plog.LogRecordSlice
+	n       int
+	bytes   int
+}
+
+// add takes one record and passes the batch on when it is full.
+func (b *batcher) add(item payload.Item) error {
+	if b.n == 0 {
+		b.logs = plog.NewLogs()
+		scope := b.logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
+		scope.Scope().SetName(metadata.ScopeName)
+		b.records = scope.LogRecords()
+	}
+	lr := b.records.AppendEmpty()
+	err := item.Err
+	if err == nil {
+		err = source.Check(item.Raw, b.format)
+	}
+	if err != nil {
+		b.addInvalid(lr, item, err)
+	} else {
+		lr.SetObservedTimestamp(pcommon.NewTimestampFromTime(b.received))
+		lr.Body().SetStr(item.Raw)
+		if b.format != "" {
+			lr.Attributes().PutStr(record.AttrFormat, b.format)
+		}
+	}
+	if item.ScanID != "" {
+		lr.Attributes().PutStr(record.AttrScanID, item.ScanID)
+	}
+	if item.ScanStatus != "" {
+		lr.Attributes().PutStr(record.AttrScanStatus, item.ScanStatus)
+	}
+	b.n++
+	b.bytes += len(item.Raw)
+	if b.n >= maxBatchRecords || b.bytes >= maxBatchBytes {
+		return b.flush()
+	}
+	return nil
+}
+
+func (b *batcher) addInvalid(lr plog.LogRecord, item payload.Item, err error) {
+	format := b.format
+	if format == "" {
+		format = source.Auto
+	}
+	rec := source.NewInvalid(item.Raw, format, err.Error(), b.received)
+	otelrecord.Write(&rec, lr)
+	b.f.telemetry.ReceiverFindingsRecordsInvalid.Add(b.ctx, 1)
+	if len(b.answer.Invalid) < maxInvalidListed {
+		b.answer.Invalid = append(b.answer.Invalid, invalidRecord{Index: item.Index, Error: err.Error()})
+	} else {
+		b.answer.InvalidTotal = max(b.answer.InvalidTotal, maxInvalidListed) + 1
+	}
+}
+
+// flush passes the batch on. Its error is a *refusedError.
+func (b *batcher) flush() error {
+	if b.n == 0 {
+		return nil
+	}
+	logs, n := b.logs, b.n
+	b.logs, b.records, b.n, b.bytes = plog.Logs{}, plog.LogRecordSlice{}, 0, 0
+
+	ctx := b.f.obs.StartLogsOp(b.ctx)
+	err := b.f.next.ConsumeLogs(ctx, logs)
+	b.f.obs.EndLogsOp(ctx, metadata.Type.String(), n, err)
+	if err == nil {
+		b.answer.Accepted += n
+		return nil
+	}
+	var partly consumererror.Logs
+	if errors.As(err, &partly) {
+		b.answer.Accepted += max(0, n-partly.Data().LogRecordCount())
+	}
+	return &refusedError{err: err}
+}

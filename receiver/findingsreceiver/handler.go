@@ -1,0 +1,163 @@
+package findingsreceiver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
+
+	"github.com/siempipe/siempipe/internal/payload"
+	"github.com/siempipe/siempipe/internal/source"
+)
+
+const (
+	// retryAfter is what a sender is told to wait when the pipeline refuses: longer than a memory limiter needs to
+	// recover, shorter than senders' buffers last.
+	retryAfter = "5"
+	// maxInvalidListed bounds the answer to a body of garbage.
+	maxInvalidListed = 100
+)
+
+// answer is the body of every answer.
+type answer struct {
+	// Accepted counts the records that the pipeline took, invalid ones included: they are kept too.
+	Accepted int `json:"accepted"`
+	// Invalid lists the first records that are no record of any format; the siem processor may find more.
+	Invalid      []invalidRecord `json:"invalid"`
+	InvalidTotal int             `json:"invalid_total,omitempty"` // when Invalid does not list them all
+	Error        string          `json:"error,omitempty"`
+
+	code int
+}
+
+type invalidRecord struct {
+	Index int    `json:"index"`
+	Error string `json:"error"`
+}
+
+func (f *findings) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc(f.cfg.Path, f.serve)
+	mux.HandleFunc(f.cfg.Path+"/{format}", f.serve)
+	return mux
+}
+
+func (f *findings) serve(w http.ResponseWriter, r *http.Request) {
+	a := f.take(r)
+	f.telemetry.ReceiverFindingsRequests.Add(r.Context(), 1, metric.WithAttributes(attribute.Int("code", a.code)))
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	switch a.code {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		header.Set("Retry-After", retryAfter)
+	case http.StatusMethodNotAllowed:
+		header.Set("Allow", http.MethodPost)
+	}
+	if a.code >= 400 {
+		header.Set("Connection", "close") // the body may not have been read to its end
+		f.set.Logger.Debug("Request refused", zap.Int("code", a.code), zap.String("error", a.Error))
+	}
+	w.WriteHeader(a.code)
+	_ = json.NewEncoder(w).Encode(a) // a sender that is gone sends again
+}
+
+// take reads a request and says how to answer it.
+func (f *findings) take(r *http.Request) *answer {
+	a := &answer{code: http.StatusOK, Invalid: []invalidRecord{}}
+	refuse := func(code int, format string, args ...any) *answer {
+		a.code, a.Error = code, fmt.Sprintf(format, args...)
+		return a
+	}
+	if r.Method != http.MethodPost {
+		return refuse(http.StatusMethodNotAllowed, "method %.16s, want POST", r.Method)
+	}
+	format := r.PathValue("format")
+	if _, ok := source.Lookup(format); !ok && format != "" && format != source.Auto {
+		return refuse(http.StatusNotFound, "unknown format %.64q, want %s or one of %s", format, source.Auto, strings.Join(source.Names(), ", "))
+	}
+	if contentType := r.Header.Get("Content-Type"); !supportedType(contentType) {
+		return refuse(http.StatusUnsupportedMediaType, "content type %.64q, want JSON, NDJSON or plain text", contentType)
+	}
+	encoding := encodingOf(r)
+	if !supportedEncoding(encoding) {
+		return refuse(http.StatusUnsupportedMediaType, "content encoding %.64q, want gzip, zstd or none", encoding)
+	}
+
+	var body io.Reader = r.Body
+	if f.cfg.HMAC.HasValue() {
+		signed, err := verified(r.Body, f.cfg.HMAC.Get(), r.Header)
+		if err != nil {
+			return refuse(codeOf(err), "%v", err)
+		}
+		defer signed.Close()
+		body = signed
+	}
+	plain, err := decompress(body, encoding, f.cfg.MaxDecompressedSize)
+	if err != nil {
+		return refuse(codeOf(err), "body: %v", err)
+	}
+	defer plain.Close()
+
+	b := &batcher{f: f, ctx: context.WithoutCancel(r.Context()), answer: a, format: format, received: time.Now()}
+	err = payload.Cut(plain, payload.Options{}, b.add)
+	// What was cut whole before the body broke off goes on: the sender may never come back with it.
+	if flushErr := b.flush(); err == nil {
+		err = flushErr
+	}
+	if err != nil {
+		return refuse(codeOf(err), "%v", err)
+	}
+	return a
+}
+
+// supportedType accepts what senders of JSON and text call it; none at all and octet-stream are what scripts send.
+func supportedType(contentType string) bool {
+	if contentType == "" {
+		return true
+	}
+	mediaType, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return false
+	}
+	switch mediaType {
+	case "application/json", "application/x-ndjson", "application/ndjson", "application/jsonl", "application/octet-stream",
+		"application/x-www-form-urlencoded", // what curl --data says of everything
+		"text/plain", "text/json":
+		return true
+	}
+	return strings.HasPrefix(mediaType, "application/") && strings.HasSuffix(mediaType, "+json")
+}
+
+// refusedError is the pipeline's no.
+type refusedError struct{ err error }
+
+func (e *refusedError) Error() string { return "pipeline refused: " + e.err.Error() }
+func (e *refusedError) Unwrap() error { return e.err }
+
+// codeOf decides once what a sender can do about an error.
+func codeOf(err error) int {
+	var refused *refusedError
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &refused) && consumererror.IsPermanent(refused.err):
+		return http.StatusInternalServerError
+	case errors.As(err, &refused), errors.Is(err, errSpool):
+		return http.StatusServiceUnavailable
+	case errors.Is(err, errSignature):
+		return http.StatusUnauthorized
+	case errors.As(err, &tooLarge), errors.Is(err, errExpanded):
+		return http.StatusRequestEntityTooLarge
+	default:
+		return http.StatusBadRequest
+	}
+}

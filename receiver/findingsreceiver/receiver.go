@@ -1,0 +1,82 @@
+package findingsreceiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/collector/receiver/receiverhelper"
+
+	"github.com/siempipe/siempipe/receiver/findingsreceiver/internal/metadata"
+)
+
+// transport is the transport that the receiver's own observations name.
+const transport = "http"
+
+// findings is the receiver: an HTTP server in front of the next consumer.
+type findings struct {
+	cfg       *Config
+	set       receiver.Settings
+	next      consumer.Logs
+	obs       *receiverhelper.ObsReport
+	telemetry *metadata.TelemetryBuilder
+
+	server  *http.Server
+	stopped sync.WaitGroup
+}
+
+func newFindings(set receiver.Settings, cfg *Config, next consumer.Logs) (*findings, error) {
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	obs, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
+		ReceiverID: set.ID, Transport: transport, ReceiverCreateSettings: set,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &findings{cfg: cfg, set: set, next: next, obs: obs, telemetry: telemetry}, nil
+}
+
+// Start listens and serves.
+func (f *findings) Start(ctx context.Context, host component.Host) error {
+	// The server would decompress before our handler sees the body, and a signature is over the body as it was sent.
+	server := f.cfg.ServerConfig
+	server.CompressionAlgorithms = []string{}
+	var err error
+	if f.server, err = server.ToServer(ctx, host.GetExtensions(), f.set.TelemetrySettings, f.routes()); err != nil {
+		return err
+	}
+	f.server.Handler = keepEncoding(f.server.Handler)
+	listener, err := server.ToListener(ctx)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", f.cfg.NetAddr.Endpoint, err)
+	}
+	f.stopped.Go(func() {
+		if err := f.server.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			componentstatus.ReportStatus(host, componentstatus.NewFatalErrorEvent(err))
+		}
+	})
+	return nil
+}
+
+// Shutdown takes no new requests and waits for the answers of those under way, as long as ctx lasts.
+func (f *findings) Shutdown(ctx context.Context) error {
+	defer f.telemetry.Shutdown()
+	if f.server == nil {
+		return nil
+	}
+	err := f.server.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, f.server.Close())
+	}
+	f.stopped.Wait()
+	return err
+}

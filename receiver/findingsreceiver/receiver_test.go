@@ -1,0 +1,340 @@
+package findingsreceiver
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+
+	"github.com/siempipe/siempipe/receiver/findingsreceiver/internal/metadata"
+)
+
+const (
+	a = `{"alert_id":"a","detection_type":"other"}`
+	b = `{"alert_id":"b","detection_type":"other"}`
+)
+
+// start runs a receiver on a free port and returns the address of its path.
+func start(t *testing.T, change func(*Config), next consumer.Logs) string {
+	t.Helper()
+	cfg := createDefaultConfig().(*Config)
+	cfg.NetAddr.Endpoint = freeAddress(t)
+	if change != nil {
+		change(cfg)
+	}
+	require.NoError(t, confmap.Validate(cfg))
+	r, err := NewFactory().CreateLogs(t.Context(), receivertest.NewNopSettings(metadata.Type), cfg, next)
+	require.NoError(t, err)
+	require.NoError(t, r.Start(t.Context(), componenttest.NewNopHost()))
+	t.Cleanup(func() { assert.NoError(t, r.Shutdown(context.Background())) })
+	return "http://" + cfg.NetAddr.Endpoint + cfg.Path
+}
+
+func freeAddress(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// post sends a body and returns the status and the answer.
+func post(t *testing.T, url string, body io.Reader, header ...string) (int, answer, http.Header) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, url, body)
+	require.NoError(t, err)
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	var got answer
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
+		require.NoError(t, json.Unmarshal(text, &got), string(text))
+	}
+	return resp.StatusCode, got, resp.Header
+}
+
+func records(sink *consumertest.LogsSink) (out []plog.LogRecord) {
+	for _, logs := range sink.AllLogs() {
+		for _, rl := range logs.ResourceLogs().All() {
+			for _, sl := range rl.ScopeLogs().All() {
+				for _, lr := range sl.LogRecords().All() {
+					out = append(out, lr)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func bodies(sink *consumertest.LogsSink) (out []string) {
+	for _, lr := range records(sink) {
+		out = append(out, lr.Body().Str())
+	}
+	return out
+}
+
+func TestShapes(t *testing.T) {
+	const line = `datetime:1612422455.63|Scan ID:000176_1_x|Event:Email Scanned|Subject:a | b|Verdict:SUS`
+	for name, c := range map[string]struct {
+		in   string
+		want []string
+	}{
+		"object":        {a, []string{a}},
+		"array":         {"[" + a + "," + b + "]", []string{a, b}},
+		"NDJSON":        {a + "\n" + b + "\n", []string{a, b}},
+		"Records":       {`{"Records":[` + a + "," + b + `]}`, []string{a, b}},
+		"results":       {`{"count":2,"next":null,"results":[` + a + "," + b + `]}`, []string{a, b}},
+		"scan envelope": {`{"scan_id":"s","status":"completed","findings":[` + a + `],"attack_paths":[` + b + `]}`, []string{a, b}},
+		"pipe line":     {line, []string{line}},
+		"nothing":       {"", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sink := new(consumertest.LogsSink)
+			url := start(t, nil, sink)
+			code, got, _ := post(t, url, strings.NewReader(c.in), "Content-Type", "application/json")
+			assert.Equal(t, http.StatusOK, code)
+			assert.Equal(t, answer{Accepted: len(c.want), Invalid: []invalidRecord{}}, got)
+			assert.Equal(t, c.want, bodies(sink))
+		})
+	}
+}
+
+func TestAttributes(t *testing.T) {
+	sink := new(consumertest.LogsSink)
+	url := start(t, nil, sink)
+	before := time.Now()
+	code, _, _ := post(t, url+"/panoptica", strings.NewReader(`{"scan_id":"s","status":"failed","findings":[`+a+`]}`))
+	require.Equal(t, http.StatusOK, code)
+	lr := records(sink)[0]
+	assert.Equal(t, map[string]any{"siem.format": "panoptica", "siem.scan_id": "s", "siem.scan_status": "failed"}, lr.Attributes().AsRaw())
+	assert.WithinRange(t, lr.ObservedTimestamp().AsTime(), before, time.Now())
+}
+
+func TestInvalidRecordsGoOn(t *testing.T) {
+	long := `{"alert_id":"` + strings.Repeat("x", 3<<20) + `"}`
+	deep := strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 100)
+	in := strings.Join([]string{a, "garbage", `{"half":`, long, deep, "{\"alert_id\":\"\xff\"}", b}, "\n")
+	sink := new(consumertest.LogsSink)
+	code, got, _ := post(t, start(t, nil, sink), strings.NewReader(in))
+	assert.Equal(t, http.StatusOK, code)
+	assert.Equal(t, 7, got.Accepted)
+	var at []int
+	for _, invalid := range got.Invalid {
+		at = append(at, invalid.Index)
+	}
+	assert.Equal(t, []int{1, 2, 4, 5}, at, "what is valid JSON but too long is for the processor to say")
+	out := bodies(sink)
+	require.Len(t, out, 7)
+	assert.Equal(t, a, out[0])
+	assert.Equal(t, b, out[6])
+	assert.Equal(t, long, out[3])
+	assert.Contains(t, out[1], `"raw":"garbage"`)
+	assert.Contains(t, out[2], `"raw":"{\"half\":"`)
+	assert.Contains(t, out[5], `"raw_base64"`)
+}
+
+func TestInvalidListIsCapped(t *testing.T) {
+	sink := new(consumertest.LogsSink)
+	code, got, _ := post(t, start(t, nil, sink), strings.NewReader(strings.Repeat("x\n", 250)))
+	assert.Equal(t, http.StatusOK, code)
+	assert.Len(t, got.Invalid, maxInvalidListed)
+	assert.Equal(t, 250, got.InvalidTotal)
+	assert.Equal(t, 250, sink.LogRecordCount())
+}
+
+func gzipped(t *testing.T, text string) []byte {
+	var buf bytes.Buffer
+	zw := gzip.NewWriter(&buf)
+	_, err := io.WriteString(zw, text)
+	require.NoError(t, err)
+	require.NoError(t, zw.Close())
+	return buf.Bytes()
+}
+
+func zstded(t *testing.T, text string) []byte {
+	zw, err := zstd.NewWriter(nil)
+	require.NoError(t, err)
+	return zw.EncodeAll([]byte(text), nil)
+}
+
+func TestCompression(t *testing.T) {
+	sink := new(consumertest.LogsSink)
+	url := start(t, nil, sink)
+	for encoding, body := range map[string][]byte{
+		"gzip": append(gzipped(t, a+"\n"), gzipped(t, b)...), // two members, as append-only files have
+		"zstd": zstded(t, a+"\n"+b),
+	} {
+		sink.Reset()
+		code, _, _ := post(t, url, bytes.NewReader(body), "Content-Encoding", encoding)
+		assert.Equal(t, http.StatusOK, code, encoding)
+		assert.Equal(t, []string{a, b}, bodies(sink), encoding)
+	}
+	for want, c := range map[int]struct {
+		encoding string
+		body     []byte
+	}{
+		http.StatusUnsupportedMediaType: {"br", []byte("x")},
+		http.StatusBadRequest:           {"gzip", []byte("no gzip")},
+	} {
+		code, got, _ := post(t, url, bytes.NewReader(c.body), "Content-Encoding", c.encoding)
+		assert.Equal(t, want, code)
+		assert.NotEmpty(t, got.Error)
+	}
+	sink.Reset()
+	torn := gzipped(t, a+"\n"+strings.Repeat(b+"\n", 10_000))
+	code, got, _ := post(t, url, bytes.NewReader(torn[:len(torn)-10]), "Content-Encoding", "gzip")
+	assert.Equal(t, http.StatusBadRequest, code)
+	assert.Equal(t, sink.LogRecordCount(), got.Accepted, "what came whole went on, and the answer says so")
+	assert.NotZero(t, got.Accepted)
+}
+
+func TestTooLarge(t *testing.T) {
+	url := start(t, func(c *Config) { c.MaxRequestBodySize, c.MaxDecompressedSize = 1<<10, 1<<20 }, new(consumertest.LogsSink))
+	bomb := strings.Repeat(" ", 2<<20)
+	for name, c := range map[string]struct {
+		body     []byte
+		encoding string
+	}{
+		"as sent": {[]byte(strings.Repeat(a+"\n", 100)), ""},
+		"zstd":    {zstded(t, bomb), "zstd"},
+	} {
+		code, got, _ := post(t, url, bytes.NewReader(c.body), "Content-Encoding", c.encoding)
+		assert.Equal(t, http.StatusRequestEntityTooLarge, code, "%s: %+v", name, got)
+	}
+	url = start(t, func(c *Config) { c.MaxDecompressedSize = 1 << 20 }, new(consumertest.LogsSink))
+	code, got, _ := post(t, url, bytes.NewReader(gzipped(t, bomb)), "Content-Encoding", "gzip")
+	assert.Equal(t, http.StatusRequestEntityTooLarge, code, got)
+}
+
+func TestRefusedRequests(t *testing.T) {
+	sink := new(consumertest.LogsSink)
+	url := start(t, nil, sink)
+	code, got, _ := post(t, url+"/splunk", strings.NewReader(a))
+	assert.Equal(t, http.StatusNotFound, code)
+	assert.Contains(t, got.Error, "perception_point_syslog")
+	code, _, _ = post(t, url, strings.NewReader(a), "Content-Type", "application/xml")
+	assert.Equal(t, http.StatusUnsupportedMediaType, code)
+	resp, err := http.Get(url)
+	require.NoError(t, err)
+	resp.Body.Close()
+	assert.Equal(t, http.StatusMethodNotAllowed, resp.StatusCode)
+	assert.Equal(t, "POST", resp.Header.Get("Allow"))
+	assert.Zero(t, sink.LogRecordCount())
+}
+
+func TestHMAC(t *testing.T) {
+	const secret = "a-secret-of-32-bytes-or-more-0123"
+	sink := new(consumertest.LogsSink)
+	url := start(t, func(c *Config) {
+		c.HMAC = configoptional.Some(HMACConfig{Secret: secret, Header: defaultHMACHeader})
+	}, sink)
+	sign := func(body []byte) string {
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write(body)
+		return hex.EncodeToString(mac.Sum(nil))
+	}
+	large := []byte(strings.Repeat(a+"\n", 3*spoolMemory/len(a)))
+	for name, body := range map[string][]byte{"small": []byte(a), "large": large, "empty": nil} {
+		sink.Reset()
+		for _, prefix := range []string{"sha256=", ""} {
+			code, got, _ := post(t, url, bytes.NewReader(body), defaultHMACHeader, prefix+sign(body))
+			assert.Equal(t, http.StatusOK, code, "%s: %+v", name, got)
+		}
+		assert.Equal(t, 2*bytes.Count(append(body, '\n'), []byte("alert_id")), sink.LogRecordCount(), name)
+	}
+	zipped := gzipped(t, a)
+	sink.Reset()
+	code, _, _ := post(t, url, bytes.NewReader(zipped), defaultHMACHeader, sign(zipped), "Content-Encoding", "gzip")
+	assert.Equal(t, http.StatusOK, code, "the signature is over the body as sent")
+	assert.Equal(t, []string{a}, bodies(sink))
+
+	sink.Reset()
+	for _, signature := range []string{"", "sha256=", "sha256=00", "zz", sign([]byte(b))} {
+		code, got, _ := post(t, url, bytes.NewReader(large), defaultHMACHeader, signature)
+		assert.Equal(t, http.StatusUnauthorized, code)
+		assert.NotContains(t, got.Error, secret)
+	}
+	assert.Zero(t, sink.LogRecordCount(), "nothing of an unsigned body goes on")
+}
+
+// refusing takes ok batches and refuses the rest.
+type refusing struct {
+	consumertest.LogsSink
+	ok  int
+	err error
+}
+
+func (r *refusing) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
+	if len(r.AllLogs()) >= r.ok {
+		return r.err
+	}
+	return r.LogsSink.ConsumeLogs(ctx, logs)
+}
+
+func TestPipelineRefuses(t *testing.T) {
+	in := strings.Repeat(a+"\n", 2*maxBatchRecords+1)
+	for want, err := range map[int]error{
+		http.StatusServiceUnavailable:  errors.New("memory limit"),
+		http.StatusInternalServerError: consumererror.NewPermanent(errors.New("never")),
+	} {
+		next := &refusing{ok: 1, err: err}
+		code, got, header := post(t, start(t, nil, next), strings.NewReader(in))
+		assert.Equal(t, want, code)
+		assert.Equal(t, maxBatchRecords, got.Accepted)
+		assert.Contains(t, got.Error, err.Error())
+		if want == http.StatusServiceUnavailable {
+			assert.Equal(t, retryAfter, header.Get("Retry-After"))
+		}
+	}
+}
+
+func TestValidateNamesEveryKey(t *testing.T) {
+	conf := confmap.NewFromStringMap(map[string]any{"endpoint": "", "path": "events/", "max_decompressed_size": 0, "hmac": map[string]any{"secret": "short", "header": "a b"}})
+	cfg := createDefaultConfig().(*Config)
+	require.NoError(t, conf.Unmarshal(cfg))
+	err := confmap.Validate(cfg)
+	for _, key := range []string{"endpoint", "path", "max_decompressed_size", "hmac", "secret", "header"} {
+		assert.ErrorContains(t, err, key)
+	}
+}
+
+func TestExample(t *testing.T) {
+	conf, err := confmaptest.LoadConf("testdata/config.yaml")
+	require.NoError(t, err)
+	sub, err := conf.Sub("findings")
+	require.NoError(t, err)
+	url := start(t, func(c *Config) {
+		endpoint := c.NetAddr.Endpoint
+		require.NoError(t, sub.Unmarshal(c))
+		c.NetAddr.Endpoint = endpoint
+	}, consumertest.NewNop())
+	code, _, _ := post(t, url, strings.NewReader(a))
+	assert.Equal(t, http.StatusUnauthorized, code, "the example asks for signatures")
+}
