@@ -1,0 +1,51 @@
+# Go and make are all it needs: ocb, mdatagen and staticcheck are built from their pinned modules in internal/tools.
+TOOLS := $(CURDIR)/build/tools
+OURS  := $(shell find receiver processor exporter internal -name '*.go' ! -name '*_test.go' ! -path 'internal/tools/*' -o -name schema.json)
+# The core, which must reach no OpenTelemetry package. otelrecord is the bridge; the others only run in tests.
+CORE   = $(shell go list ./internal/... | grep -v -E '/internal/(otelrecord|testpeer|trial|quickstart|e2e|corpus)(/|$$)') \
+         $(if $(wildcard fluentbit/*.go),./fluentbit/...)
+
+.PHONY: build run test lint bench fluentbit generate deps clean
+build: bin/siempipe
+
+build/ocb/go.mod: builder-config.yaml go.mod $(TOOLS)/builder
+	$(TOOLS)/builder --config builder-config.yaml --skip-compilation
+
+# -mod=mod: a package that the checkout has begun to use may need a line in ocb's go.mod.
+bin/siempipe: build/ocb/go.mod go.sum $(OURS)
+	cd build/ocb && go build -mod=mod -trimpath -ldflags="-s -w" -o $(CURDIR)/$@ .
+	@touch $@
+
+$(TOOLS)/%: internal/tools/%/go.mod internal/tools/%/go.sum
+	cd internal/tools/$* && go build -o $@ tool
+	@touch $@
+
+# make run ONCE=1 checks what arrived and ends.
+run: build
+	go build -o build/quickstart ./internal/quickstart
+	exec build/quickstart $(if $(ONCE),-once)
+
+test: build
+	go test ./...
+
+lint: $(TOOLS)/staticcheck
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "not gofmt'ed"; exit 1; }
+	go vet ./...
+	$(TOOLS)/staticcheck ./...
+
+bench:
+	go test -run '^$$' -bench . ./...
+
+fluentbit:
+	@echo "The Fluent Bit output plugin is not part of this release." >&2; exit 1
+
+generate: $(TOOLS)/mdatagen
+	PATH="$(TOOLS):$$PATH" go generate ./...
+
+deps:
+	@bad=$$(go list -f '{{$$p := .ImportPath}}{{range .Deps}}{{$$p}} reaches {{.}}{{"\n"}}{{end}}' $(CORE) \
+	  | grep ' reaches go.opentelemetry.io' || true); test -z "$$bad" || { echo "$$bad"; exit 1; }
+	@echo "deps: $(words $(CORE)) packages of the core reach no OpenTelemetry package"
+
+clean:
+	rm -rf bin build
