@@ -1,0 +1,114 @@
+// Package objectstore puts records as newline-delimited JSON where a data lake reads them: in an S3 bucket, or in a
+// directory with the same tree. It knows object keys, what makes a retry harmless, and which errors can get better.
+//
+// It imports nothing of the Collector or of Fluent Bit.
+package objectstore
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/siempipe/siempipe/internal/record"
+)
+
+// maxSegmentBytes is the longest segment of a key: three of them, the root and the file name stay far below the 1,024
+// bytes of an S3 key and the 255 bytes of a file name.
+const maxSegmentBytes = 128
+
+// unknown stands for what a record does not say.
+const unknown = "unknown"
+
+// Partition is what all records of one object have in common. It holds the records' own values: two accounts whose
+// names reduce to the same key segment share a folder and never an object.
+type Partition struct {
+	EventType string
+	Day       string // YYYY-MM-DD, UTC
+	Account   string
+}
+
+// PartitionOf is the partition of a record by its own time, or by at when that is set.
+func PartitionOf(rec *record.Record, at time.Time) Partition {
+	if at.IsZero() {
+		at = rec.EventTime()
+	}
+	return Partition{EventType: rec.EventType, Day: dayOf(at), Account: rec.AccountID}
+}
+
+func dayOf(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.DateOnly)
+}
+
+// String is the partition as one text, for metadata; ParsePartition reads it back.
+func (p Partition) String() string {
+	return url.PathEscape(p.EventType) + "/" + url.PathEscape(p.Day) + "/" + url.PathEscape(p.Account)
+}
+
+// ParsePartition reads what String wrote.
+func ParsePartition(text string) (p Partition, err error) {
+	parts := strings.Split(text, "/")
+	if len(parts) != 3 {
+		return p, errors.New("partition: want three parts")
+	}
+	for i, to := range [...]*string{&p.EventType, &p.Day, &p.Account} {
+		if *to, err = url.PathUnescape(parts[i]); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// Key is the object key of a file of the partition under a root, which may have several segments.
+func (p Partition) Key(root, file string) string {
+	var key strings.Builder
+	for part := range strings.SplitSeq(root, "/") {
+		if part != "" {
+			key.WriteString(Segment(part))
+			key.WriteByte('/')
+		}
+	}
+	for _, part := range [...]string{p.EventType, p.Day, p.Account, file} {
+		key.WriteString(Segment(part))
+		key.WriteByte('/')
+	}
+	return strings.TrimSuffix(key.String(), "/")
+}
+
+// Segment reduces a text to one segment of a key: [A-Za-z0-9._-], anything else as _, never . or .., "unknown" when
+// empty, cut at 128 bytes. No text can so become a way out of its folder.
+func Segment(text string) string {
+	if text == "" {
+		return unknown
+	}
+	if len(text) > maxSegmentBytes {
+		text = text[:maxSegmentBytes]
+	}
+	clean := true
+	for i := range len(text) {
+		if !segmentByte(text[i]) {
+			clean = false
+			break
+		}
+	}
+	if !clean {
+		reduced := []byte(text)
+		for i, c := range reduced {
+			if !segmentByte(c) {
+				reduced[i] = '_'
+			}
+		}
+		text = string(reduced)
+	}
+	if text == "." || text == ".." {
+		return strings.Repeat("_", len(text))
+	}
+	return text
+}
+
+func segmentByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-'
+}
