@@ -1,0 +1,185 @@
+package panopticas3exporter
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/siempipe/siempipe/internal/objectstore"
+)
+
+// Values of keys.
+const (
+	partitionByEvent  = "event"
+	partitionByExport = "export"
+	testOff           = "off"
+	testOnStart       = "on_start"
+	sseAES256         = "AES256"
+	sseKMS            = "aws:kms"
+)
+
+// Defaults, with what speaks for them.
+const (
+	defaultRoot = "Panoptica"
+	defaultACL  = "bucket-owner-full-control" // what Panoptica's access policy asks for
+	// An upload of the largest batch takes seconds; a store that needs longer is down.
+	defaultTimeout = 30 * time.Second
+	// Panoptica promises events in the bucket within a minute; half of it is left for the upload and one retry.
+	defaultFlushTimeout = 30 * time.Second
+	// Before compression, for each open object. Larger objects are cheaper to store and to read; smaller ones cost less
+	// memory and are sent again sooner.
+	defaultMinBatchBytes = 4 << 20
+	defaultMaxBatchBytes = 16 << 20
+	// What waits in memory while the store is away, before receivers are made to wait.
+	defaultQueueBytes = 128 << 20
+	// Uploads at the same time: enough to hide the store's latency on two cores.
+	defaultConsumers = 4
+)
+
+// Config is what users may say about the exporter.
+type Config struct {
+	TimeoutConfig exporterhelper.TimeoutConfig                             `mapstructure:",squash"`
+	RetryConfig   configretry.BackOffConfig                                `mapstructure:"retry_on_failure"`
+	QueueConfig   configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
+
+	// Bucket and what belongs to it.
+	Bucket              string            `mapstructure:"bucket"`
+	Region              string            `mapstructure:"region"`
+	Endpoint            string            `mapstructure:"endpoint"`
+	ForcePathStyle      bool              `mapstructure:"force_path_style"`
+	RoleARN             string            `mapstructure:"role_arn"`
+	ExternalID          string            `mapstructure:"external_id"`
+	SessionName         string            `mapstructure:"session_name"`
+	ACL                 string            `mapstructure:"acl"`
+	SSE                 SSEConfig         `mapstructure:"server_side_encryption"`
+	StorageClass        string            `mapstructure:"storage_class"`
+	Tags                map[string]string `mapstructure:"tags"`
+	ExpectedBucketOwner string            `mapstructure:"expected_bucket_owner"`
+
+	// Directory takes the place of Bucket.
+	Directory string `mapstructure:"directory"`
+
+	Root          string `mapstructure:"root"`
+	EventType     string `mapstructure:"event_type"`
+	PartitionTime string `mapstructure:"partition_time"`
+	Compression   string `mapstructure:"compression"`
+	TestMessage   string `mapstructure:"test_message"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// SSEConfig is how the bucket encrypts.
+type SSEConfig struct {
+	Type     string `mapstructure:"type"`
+	KMSKeyID string `mapstructure:"kms_key_id"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+var _ confmap.Validator = (*Config)(nil)
+
+func createDefaultConfig() component.Config {
+	queue := exporterhelper.NewDefaultQueueConfig()
+	queue.BlockOnOverflow = true // what was accepted is not dropped
+	queue.Sizer = exporterhelper.RequestSizerTypeBytes
+	queue.QueueSize = defaultQueueBytes
+	queue.NumConsumers = defaultConsumers
+	queue.Batch = configoptional.Some(exporterhelper.BatchConfig{
+		FlushTimeout: defaultFlushTimeout,
+		Sizer:        exporterhelper.RequestSizerTypeBytes,
+		MinSize:      defaultMinBatchBytes,
+		MaxSize:      defaultMaxBatchBytes,
+	})
+	retry := configretry.NewDefaultBackOffConfig()
+	retry.MaxElapsedTime = 0 // until it works
+	return &Config{
+		TimeoutConfig: exporterhelper.TimeoutConfig{Timeout: defaultTimeout},
+		RetryConfig:   retry,
+		QueueConfig:   configoptional.Some(queue),
+		ACL:           defaultACL,
+		Root:          defaultRoot,
+		PartitionTime: partitionByEvent,
+		Compression:   string(objectstore.None),
+		TestMessage:   testOff,
+	}
+}
+
+var (
+	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$|^arn:[a-z-]+:s3`)
+	roleARN    = regexp.MustCompile(`^arn:[a-z-]+:iam::\d{12}:role/.+`)
+	accountID  = regexp.MustCompile(`^\d{12}$`)
+)
+
+// Validate names every key that is wrong.
+func (c *Config) Validate() error {
+	var errs []error
+	bad := func(key, format string, args ...any) {
+		errs = append(errs, fmt.Errorf(key+": "+format, args...))
+	}
+	oneOf := func(key, value string, allowed ...string) {
+		for _, a := range allowed {
+			if value == a {
+				return
+			}
+		}
+		bad(key, "%q, want one of %s", value, strings.Join(allowed, ", "))
+	}
+	switch {
+	case c.Bucket == "" && c.Directory == "":
+		bad("bucket", "required, or directory in its place")
+	case c.Bucket != "" && c.Directory != "":
+		bad("directory", "set beside bucket; use two exporters")
+	case c.Bucket != "" && !bucketName.MatchString(c.Bucket):
+		bad("bucket", "%q is no bucket name", c.Bucket)
+	}
+	if c.RoleARN != "" && !roleARN.MatchString(c.RoleARN) {
+		bad("role_arn", "%q is no ARN of an IAM role", c.RoleARN)
+	}
+	if c.RoleARN == "" && (c.ExternalID != "" || c.SessionName != "") {
+		bad("role_arn", "required with external_id or session_name")
+	}
+	if c.Endpoint != "" && !strings.HasPrefix(c.Endpoint, "http://") && !strings.HasPrefix(c.Endpoint, "https://") {
+		bad("endpoint", "%q, want a URL with http:// or https://", c.Endpoint)
+	}
+	if c.SSE.Type != "" {
+		oneOf("server_side_encryption::type", c.SSE.Type, sseAES256, sseKMS)
+	}
+	if c.SSE.KMSKeyID != "" && c.SSE.Type != sseKMS {
+		bad("server_side_encryption::kms_key_id", "needs type %s", sseKMS)
+	}
+	if c.ExpectedBucketOwner != "" && !accountID.MatchString(c.ExpectedBucketOwner) {
+		bad("expected_bucket_owner", "%q, want 12 digits", c.ExpectedBucketOwner)
+	}
+	oneOf("partition_time", c.PartitionTime, partitionByEvent, partitionByExport)
+	oneOf("compression", c.Compression, string(objectstore.None), string(objectstore.Gzip), string(objectstore.Zstd))
+	oneOf("test_message", c.TestMessage, testOff, testOnStart)
+	if c.QueueConfig.HasValue() && c.QueueConfig.Get().Batch.HasValue() {
+		for _, key := range c.QueueConfig.Get().Batch.Get().Partition.MetadataKeys {
+			if key != partitionKey {
+				bad("sending_queue::batch::partition::metadata_keys", "is the exporter's own")
+				break
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// s3 are the core's options for the bucket.
+func (c *Config) s3() objectstore.S3Options {
+	return objectstore.S3Options{
+		Bucket: c.Bucket, Region: c.Region, Endpoint: c.Endpoint, ForcePathStyle: c.ForcePathStyle,
+		RoleARN: c.RoleARN, ExternalID: c.ExternalID, SessionName: c.SessionName,
+		ACL: c.ACL, SSEType: c.SSE.Type, SSEKMSKeyID: c.SSE.KMSKeyID, StorageClass: c.StorageClass, Tags: c.Tags,
+		ExpectedBucketOwner: c.ExpectedBucketOwner,
+	}
+}

@@ -1,0 +1,42 @@
+package panopticas3exporter
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/siempipe/siempipe/exporter/panopticas3exporter/internal/metadata"
+)
+
+// NewFactory returns the factory of the panoptica_s3 exporter.
+func NewFactory() exporter.Factory {
+	return exporter.NewFactory(metadata.Type, createDefaultConfig,
+		exporter.WithLogs(createLogs, metadata.LogsStability))
+}
+
+func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
+	c := cfg.(*Config)
+	w, err := newWriter(set, c)
+	if err != nil {
+		return nil, err
+	}
+	queue := c.QueueConfig
+	if queue.HasValue() && queue.Get().Batch.HasValue() {
+		queue.Get().Batch.Get().Partition.MetadataKeys = []string{partitionKey}
+	}
+	inner, err := exporterhelper.NewLogs(ctx, set, cfg, w.push,
+		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
+		exporterhelper.WithTimeout(c.TimeoutConfig),
+		exporterhelper.WithRetry(c.RetryConfig),
+		exporterhelper.WithQueue(queue),
+		exporterhelper.WithStart(w.start),
+		exporterhelper.WithShutdown(w.shutdown))
+	if err != nil {
+		return nil, err
+	}
+	return &splitter{Logs: inner, byExport: c.PartitionTime == partitionByExport, eventType: c.EventType, now: time.Now}, nil
+}
