@@ -52,6 +52,7 @@ func (d *Directory) Put(ctx context.Context, o Object) (existed bool, err error)
 
 func (d *Directory) put(o Object) (existed bool, err error) {
 	folder := path.Dir(o.Key)
+	_, statErr := d.root.Stat(folder)
 	if err := d.root.MkdirAll(folder, directoryMode); err != nil {
 		return false, err
 	}
@@ -73,7 +74,7 @@ func (d *Directory) put(o Object) (existed bool, err error) {
 			return false, err
 		}
 	}
-	return false, d.sync(folder)
+	return false, d.sync(folder, statErr != nil)
 }
 
 func (d *Directory) write(name string, content []byte) error {
@@ -88,8 +89,8 @@ func (d *Directory) write(name string, content []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// sync makes the names in a folder durable, and those of the folders above it.
-func (d *Directory) sync(folder string) error {
+// sync makes the names in a folder durable, and for a new folder those of the folders above it.
+func (d *Directory) sync(folder string, isNew bool) error {
 	for ; ; folder = path.Dir(folder) {
 		file, err := d.root.Open(folder)
 		if err != nil {
@@ -98,7 +99,7 @@ func (d *Directory) sync(folder string) error {
 		if err := errors.Join(file.Sync(), file.Close()); err != nil {
 			return err
 		}
-		if folder == "." {
+		if folder == "." || !isNew {
 			return nil
 		}
 	}
