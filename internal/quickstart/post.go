@@ -29,7 +29,7 @@ func posts(testdata string, now time.Time) ([]post, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, post{c.Name, c.Format, c.Input, expected})
+		all = append(all, post{c.Name, c.PostFormat(), c.Input, expected})
 	}
 	for _, decided := range decidedFindings(now) {
 		e, err := trial.ExpectRecord(decided.name, "panoptica", decided.body, now)
@@ -67,7 +67,11 @@ func decidedFindings(now time.Time) []decided {
 func send(cfg config, posts []post) error {
 	for i := range posts {
 		p := &posts[i]
-		a, err := trial.Post("http://"+cfg.receiver+"/v1/events/"+p.format, trial.ContentType(p.body), strings.NewReader(p.body))
+		url := "http://" + cfg.receiver + "/v1/events"
+		if p.format != "" {
+			url += "/" + p.format
+		}
+		a, err := trial.Post(url, trial.ContentType(p.body), strings.NewReader(p.body))
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}

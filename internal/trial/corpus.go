@@ -83,6 +83,14 @@ func readCase(format, path string) (Case, error) {
 	return c, nil
 }
 
+// PostFormat is the format to post the case as: its golden's, or "" where the golden says that no format claims it.
+func (c *Case) PostFormat() string {
+	if c.Golden.Format == source.Auto {
+		return ""
+	}
+	return c.Golden.Format
+}
+
 // Expected is what one posted record must come out as.
 type Expected struct {
 	Name      string
@@ -97,7 +105,7 @@ type Expected struct {
 	same string
 }
 
-// Expect says what comes out when the case is posted to the address of its format at now, with the processor's default
+// Expect says what comes out when the case is posted to the address of its PostFormat at now, with the processor's default
 // exclusions. That is what the golden says, unless the body is cut into other records than the one the golden is of: a
 // pipe line with a line feed in it cannot be told from two lines.
 func (c *Case) Expect(now time.Time) ([]Expected, error) {
@@ -126,7 +134,7 @@ func (c *Case) Expect(now time.Time) ([]Expected, error) {
 		}
 		return []Expected{e}, nil
 	}
-	return expectParsed(c.Name, c.Format, items, now)
+	return expectParsed(c.Name, c.PostFormat(), items, now)
 }
 
 // ExpectRecord says what becomes of one record that is not in the corpus.

@@ -1,0 +1,101 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestComponentsAreInTheBinary(t *testing.T) {
+	out, err := run(t, nil, "components")
+	require.NoError(t, err, out)
+	for _, name := range []string{
+		"findings", "siem", "panoptica_s3", "pipe_syslog",
+		"otlp", "file_log", "syslog", "kafka", "memory_limiter", "batch", "filter", "transform", "debug", "file", "otlp_http",
+		"file_storage", "health_check", "basicauth", "bearertokenauth", "zpages",
+	} {
+		assert.Contains(t, out, "- name: "+name+"\n")
+	}
+}
+
+// exampleEnv is what the examples read from the environment.
+func exampleEnv(t *testing.T) []string {
+	return []string{
+		"SIEMPIPE_BUCKET=acme-security", "SIEMPIPE_REGION=eu-central-1", "SIEMPIPE_HMAC_SECRET=0123456789abcdef0123456789abcdef",
+		"SIEMPIPE_SIEM=siem.example.com:6514", "SIEMPIPE_TOKEN=0123456789abcdef", "SIEMPIPE_STATE=" + t.TempDir(),
+	}
+}
+
+func TestExamplesValidate(t *testing.T) {
+	examples, err := filepath.Glob("../../examples/*.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, examples)
+	for _, path := range examples {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			out, err := run(t, exampleEnv(t), "validate", "--config", path)
+			require.NoError(t, err, out)
+		})
+	}
+}
+
+func TestValidateNamesEveryMistake(t *testing.T) {
+	tests := map[string]struct {
+		config string
+		keys   []string
+	}{
+		"one in each component": {
+			config: `
+receivers:
+  findings: {path: no-slash}
+processors:
+  siem: {on_invalid: discard}
+exporters:
+  panoptica_s3: {directory: ./out, partition_time: never}
+  pipe_syslog: {endpoint: "localhost:6514", escape: quotes}
+`,
+			keys: []string{"path", "on_invalid", "partition_time", "escape"},
+		},
+		"three in one component": {
+			config: `
+receivers:
+  findings:
+processors:
+  siem:
+exporters:
+  panoptica_s3: {directory: ./out}
+  pipe_syslog: {endpoint: "localhost:6514", header: rfc1, framing: tabs, overflow: wrap}
+`,
+			keys: []string{"header", "framing", "overflow"},
+		},
+		"three in the store": {
+			config: `
+receivers:
+  findings:
+processors:
+  siem:
+exporters:
+  panoptica_s3: {directory: ./out, partition_time: never, compression: lzw, test_message: always}
+  pipe_syslog: {endpoint: "localhost:6514"}
+`,
+			keys: []string{"partition_time", "compression", "test_message"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "config.yaml")
+			require.NoError(t, os.WriteFile(path, []byte(test.config+`
+service:
+  pipelines:
+    logs: {receivers: [findings], processors: [siem], exporters: [panoptica_s3, pipe_syslog]}
+`), 0o600))
+			out, err := run(t, nil, "validate", "--config", path)
+			require.Error(t, err, "it must not pass")
+			for _, key := range test.keys {
+				assert.Contains(t, out, key+":", "names the key with what is wrong")
+			}
+		})
+	}
+}

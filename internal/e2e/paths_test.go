@@ -1,0 +1,205 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/trial"
+)
+
+// fast makes files within a second instead of a minute.
+const fast = "    sending_queue: {batch: {flush_timeout: 500ms}}\n"
+
+func directoryExporter(dir string) string {
+	return fmt.Sprintf("  panoptica_s3:\n    directory: %s\n%s", dir, fast)
+}
+
+// postCorpus posts every case and returns what must come out.
+func postCorpus(t *testing.T, r *running) (all []trial.Expected, kept int) {
+	t.Helper()
+	cases, err := trial.Corpus("../../testdata")
+	require.NoError(t, err)
+	now := time.Now()
+	for i := range cases {
+		c := &cases[i]
+		expected, err := c.Expect(now)
+		require.NoError(t, err)
+		a := r.post(t, c.PostFormat(), c.Input)
+		assert.Equal(t, len(expected), a.Accepted, c.Name)
+		for _, e := range expected {
+			if e.Dropped == "" {
+				kept++
+			}
+		}
+		all = append(all, expected...)
+	}
+	return all, kept
+}
+
+func TestCorpusToDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	r := start(t, []string{"panoptica_s3"}, directoryExporter(dir))
+	all, kept := postCorpus(t, r)
+	r.waitSent(t, "panoptica_s3", kept)
+	objects, err := trial.Tree(dir)
+	require.NoError(t, err)
+	_, problems := trial.Compare(all, objects, "Panoptica", true)
+	for _, p := range problems {
+		t.Error(p)
+	}
+	checkNames(t, objects)
+	checkFindings(t, objects)
+}
+
+// checkNames holds the file names to their form: first record's time, hash of the content.
+func checkNames(t *testing.T, objects []trial.Object) {
+	t.Helper()
+	for i := range objects {
+		assert.Regexp(t, `^Panoptica/[A-Za-z0-9._-]+/\d{4}-\d\d-\d\d/[A-Za-z0-9._-]+/\d{8}T\d{6}Z-[0-9a-f]{32}\.json(\.gz|\.zst)?$`, objects[i].Key)
+	}
+}
+
+// checkFindings validates each emitted finding against the vendor's schema with a validator that is not ours.
+func checkFindings(t *testing.T, objects []trial.Object) {
+	t.Helper()
+	text, err := os.Open("../finding/schema.json")
+	require.NoError(t, err)
+	defer text.Close()
+	doc, err := jsonschema.UnmarshalJSON(text)
+	require.NoError(t, err)
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	require.NoError(t, compiler.AddResource("schema.json", doc))
+	schema, err := compiler.Compile("schema.json")
+	require.NoError(t, err)
+	n := 0
+	for i := range objects {
+		switch objects[i].Segments()[1] {
+		case record.SecurityFinding, record.AttackPath, record.Other:
+		default:
+			continue
+		}
+		for _, line := range objects[i].Lines {
+			value, err := jsonschema.UnmarshalJSON(strings.NewReader(line))
+			require.NoError(t, err)
+			assert.NoError(t, schema.Validate(value), line)
+			n++
+		}
+	}
+	assert.Positive(t, n, "no finding was checked")
+}
+
+func TestDecisions(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	r := start(t, []string{"panoptica_s3"}, directoryExporter(dir))
+	at := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.RFC3339) }
+	tests := []struct {
+		id, decision string
+		kept         bool
+	}{
+		{"open", `"resolved":false`, true},
+		{"dismissed-status", `"status":"DISMISSED"`, false},
+		{"dismissed-flag", `"isDismissed":true`, false},
+		{"dismissed-no", `"dismissed":false`, true},
+		{"snoozed-tomorrow", `"snoozed_until":"` + at(24*time.Hour) + `"`, false},
+		{"snoozed-yesterday", `"snoozed_until":"` + at(-24*time.Hour) + `"`, true},
+		{"snoozed-for-ever", `"State":"snoozed"`, false},
+		{"resolved", `"resolved":true`, true},
+	}
+	var bodies []string
+	kept := 0
+	for _, test := range tests {
+		bodies = append(bodies, `{"alert_id":"`+test.id+`","detection_type":"security_finding",`+test.decision+`}`)
+		if test.kept {
+			kept++
+		}
+	}
+	r.post(t, "", `{"scan_id":"scan-1","status":"completed","findings":[`+strings.Join(bodies, ",")+`]}`)
+	r.waitSent(t, "panoptica_s3", kept)
+	objects, err := trial.Tree(dir)
+	require.NoError(t, err)
+	var lines string
+	for i := range objects {
+		lines += strings.Join(objects[i].Lines, "\n") + "\n"
+	}
+	for _, test := range tests {
+		assert.Equal(t, test.kept, strings.Contains(lines, `"alert_id":"`+test.id+`"`), test.id)
+	}
+	m, err := trial.Scrape("http://" + r.metrics + "/metrics")
+	require.NoError(t, err)
+	assert.Equal(t, map[string]int{"dismissed": 2, "snoozed": 2}, m.By("otelcol_processor_siem_records_dropped", "reason"))
+}
+
+func TestSeedLineToSyslog(t *testing.T) {
+	line, err := os.ReadFile("../../testdata/perception_point_syslog/seed.in")
+	require.NoError(t, err)
+	seed := strings.TrimSpace(string(line))
+	listener, err := trial.Listen("127.0.0.1:0", nil)
+	require.NoError(t, err)
+	defer listener.Close()
+	r := start(t, []string{"pipe_syslog"}, fmt.Sprintf("  pipe_syslog:\n    endpoint: %s\n    tls: {insecure: true}\n%s", listener.Addr(), fast))
+	r.post(t, "perception_point_syslog", seed)
+	var messages []string
+	waitFor(t, func() bool {
+		var errs []error
+		messages, errs = listener.Messages()
+		require.Empty(t, errs)
+		return len(messages) > 0
+	}, func() string { return "no message" })
+	require.Len(t, messages, 1)
+	_, body, ok := strings.Cut(messages[0], "datetime:")
+	require.True(t, ok, messages[0])
+	// What the line says, read by hand from the vendor's page: eleven fields, one with a pipe in it.
+	want := [][2]string{
+		{"datetime", "1612422455.63"}, {"Scan ID", "000176_1_3e0af324-b2dd-4c24-b952-37457c5882e2"}, {"Event", "Email Scanned"},
+		{"IP Address", "1.2.3.4"}, {"Subject", "Just Landed | New season femininity + Final sale reductions"},
+		{"Message ID", "51e28gbf95n7d2650e0hphroitr3rmefedmftg01"}, {"To", "harold@acme.com"}, {"From", " Sender <sender@domain.com>"},
+		{"Layers", ""}, {"Verdict", "SUS"}, {"Sample", "<3a1a1ddf-b20b-4536-904a5d376d9eb38c@journal.report.generator>"},
+	}
+	got := splitPairs("datetime:" + body)
+	assert.Equal(t, trimPairs(want), trimPairs(got))
+}
+
+// splitPairs splits at each pipe that no backslash stands before, and at the first colon: what a SIEM's parser does.
+func splitPairs(message string) [][2]string {
+	var pairs [][2]string
+	var pair strings.Builder
+	end := func() {
+		key, value, _ := strings.Cut(pair.String(), ":")
+		pairs = append(pairs, [2]string{key, value})
+		pair.Reset()
+	}
+	for i := 0; i < len(message); i++ {
+		switch c := message[i]; {
+		case c == '\\' && i+1 < len(message):
+			i++
+			pair.WriteByte(message[i])
+		case c == '|':
+			end()
+		default:
+			pair.WriteByte(c)
+		}
+	}
+	end()
+	return pairs
+}
+
+// trimPairs: blanks around a value and keys without one carry nothing.
+func trimPairs(pairs [][2]string) map[string]string {
+	m := map[string]string{}
+	for _, p := range pairs {
+		if v := strings.TrimSpace(p[1]); v != "" {
+			m[p[0]] = v
+		}
+	}
+	return m
+}
