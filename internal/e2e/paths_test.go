@@ -1,9 +1,12 @@
 package e2e
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -56,15 +59,24 @@ func TestCorpusToDirectory(t *testing.T) {
 	for _, p := range problems {
 		t.Error(p)
 	}
-	checkNames(t, objects)
+	checkNames(t, "Panoptica", "none", objects)
 	checkFindings(t, objects)
 }
 
-// checkNames holds the file names to their form: first record's time, hash of the content.
-func checkNames(t *testing.T, objects []trial.Object) {
+var suffixes = map[string]string{"none": "", "gzip": `\.gz`, "zstd": `\.zst`}
+
+// checkNames holds the keys to their form; the file's name is the first record's time and the hash of the content.
+func checkNames(t *testing.T, root, compression string, objects []trial.Object) {
 	t.Helper()
+	form := `^` + root + `/[A-Za-z0-9._-]+/\d{4}-\d\d-\d\d/[A-Za-z0-9._-]+/\d{8}T\d{6}Z-([0-9a-f]{32})\.json` + suffixes[compression] + `$`
 	for i := range objects {
-		assert.Regexp(t, `^Panoptica/[A-Za-z0-9._-]+/\d{4}-\d\d-\d\d/[A-Za-z0-9._-]+/\d{8}T\d{6}Z-[0-9a-f]{32}\.json(\.gz|\.zst)?$`, objects[i].Key)
+		match := regexp.MustCompile(form).FindStringSubmatch(objects[i].Key)
+		if match == nil {
+			t.Errorf("%s is not of the form %s", objects[i].Key, form)
+			continue
+		}
+		sum := sha256.Sum256([]byte(strings.Join(objects[i].Lines, "\n") + "\n"))
+		assert.Equal(t, hex.EncodeToString(sum[:16]), match[1], objects[i].Key)
 	}
 }
 

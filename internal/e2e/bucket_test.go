@@ -1,0 +1,41 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/siempipe/siempipe/internal/testpeer"
+	"github.com/siempipe/siempipe/internal/trial"
+)
+
+// TestCorpusToBucket: the whole path HTTP, siem, S3 against a real S3 server, object by object.
+func TestCorpusToBucket(t *testing.T) {
+	server := testpeer.StartS3(t)
+	for _, compression := range []string{"none", "gzip", "zstd"} {
+		t.Run(compression, func(t *testing.T) {
+			bucket := "corpus-" + compression
+			server.CreateBucket(t, bucket)
+			t.Setenv("AWS_ACCESS_KEY_ID", server.AccessKey)
+			t.Setenv("AWS_SECRET_ACCESS_KEY", server.SecretKey)
+			r := start(t, []string{"panoptica_s3"}, fmt.Sprintf(
+				"  panoptica_s3:\n    bucket: %s\n    region: %s\n    endpoint: %s\n    force_path_style: true\n    compression: %s\n    root: Evidence\n%s",
+				bucket, server.Region, server.Endpoint, compression, fast))
+			all, kept := postCorpus(t, r)
+			r.waitSent(t, "panoptica_s3", kept)
+			var objects []trial.Object
+			for key, content := range server.Objects(t, bucket) {
+				o, err := trial.NewObject(key, content)
+				require.NoError(t, err)
+				objects = append(objects, o)
+			}
+			_, problems := trial.Compare(all, objects, "Evidence", true)
+			for _, p := range problems {
+				t.Error(p)
+			}
+			checkNames(t, "Evidence", compression, objects)
+			checkFindings(t, objects)
+		})
+	}
+}
