@@ -4,12 +4,10 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/pipe"
 	"github.com/siempipe/siempipe/internal/record"
 )
@@ -72,62 +70,6 @@ func checkScan(t testing.TB, raw string) {
 func TestScansAgain(t *testing.T) {
 	for name, raw := range scanInputs(t) {
 		t.Run(name, func(t *testing.T) { checkScan(t, raw) })
-	}
-}
-
-// scanGolden is what a golden file says of a record.
-type scanGolden struct {
-	EventType string          `json:"event_type"`
-	AccountID string          `json:"account_id"`
-	TenantID  string          `json:"tenant_id"`
-	Format    string          `json:"format"`
-	ID        string          `json:"id"`
-	Severity  string          `json:"severity"`
-	Time      string          `json:"time"`
-	Error     string          `json:"error"`
-	Body      json.RawMessage `json:"body"`
-}
-
-func scanGoldenOf(rec *record.Record) scanGolden {
-	g := scanGolden{EventType: rec.EventType, AccountID: rec.AccountID, TenantID: rec.TenantID, Format: rec.Format, ID: rec.ID,
-		Severity: rec.Severity.String(), Error: rec.Error, Body: json.RawMessage(rec.Body)}
-	if !rec.Time.IsZero() {
-		g.Time = rec.Time.UTC().Format(time.RFC3339Nano)
-	}
-	return g
-}
-
-// TestScanGoldens compares the records with the golden files, member order and numbers of the body included.
-func TestScanGoldens(t *testing.T) {
-	p, err := NewParser(Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, raw := range scanInputs(t) {
-		file := filepath.Join("..", "..", "testdata", strings.TrimSuffix(name, ".in")+".golden.json")
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		var want scanGolden
-		if err := json.Unmarshal(text, &want); err != nil {
-			t.Errorf("%s: %v", file, err)
-			continue
-		}
-		var rec record.Record
-		p.Parse(raw, "", scanReceived, &rec)
-		got := scanGoldenOf(&rec)
-		body := string(jsonscan.AppendCompact(nil, string(want.Body)))
-		if rec.EventType != record.Invalid && rec.Body != body {
-			t.Errorf("%s: body\n%s\nwant\n%s", name, rec.Body, body)
-		}
-		if got.Body, want.Body = nil, nil; rec.EventType == record.Invalid { // its id covers the time of arrival
-			got.ID, want.ID = "", ""
-		}
-		if !reflect.DeepEqual(got, want) {
-			t.Errorf("%s:\n%+v\nwant\n%+v", name, got, want)
-		}
 	}
 }
 

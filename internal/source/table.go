@@ -35,13 +35,13 @@ var Formats = []Format{
 	{
 		Name:       "perception_point",
 		Doc:        "https://docs.perception-point.io/WP/Content/PP/API-Scan-search.htm",
-		EventTypes: []string{record.EmailScan, record.FileScan, record.URLScan},
+		EventTypes: []string{record.EmailScan, record.FileScan, record.URLScan, record.Other},
 		claims:     claimsPerceptionPoint, parse: parsePerceptionPoint,
 	},
 	{
 		Name:       "perception_point_syslog",
 		Doc:        "https://docs.perception-point.io/WP/Content/PP/SIEM.htm",
-		EventTypes: []string{record.EmailScan, record.FileScan, record.URLScan},
+		EventTypes: []string{record.EmailScan, record.FileScan, record.URLScan, record.Other},
 		claims:     claimsPerceptionPointSyslog, parse: parsePerceptionPointSyslog,
 	},
 }

@@ -1,0 +1,279 @@
+package source_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/siempipe/siempipe/internal/finding"
+	"github.com/siempipe/siempipe/internal/objectstore"
+	"github.com/siempipe/siempipe/internal/pipe"
+	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/source"
+)
+
+var update = flag.Bool("update", false, "rewrite the goldens of testdata")
+
+const testdata = "../../testdata"
+
+// received is when all of the corpus is taken in.
+var received = time.Unix(1700000000, 0).UTC()
+
+// minCases is how many cases a format must have.
+const minCases = 12
+
+type corpusCase struct {
+	format, path string // path without suffix
+	raw          string
+}
+
+func (c *corpusCase) name() string { return c.format + "/" + filepath.Base(c.path) }
+
+func corpus(t testing.TB) []corpusCase {
+	t.Helper()
+	var cases []corpusCase
+	for _, format := range source.Names() {
+		paths, err := filepath.Glob(filepath.Join(testdata, format, "*.in"))
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, len(paths), minCases, format)
+		for _, path := range paths {
+			raw, err := os.ReadFile(path)
+			require.NoError(t, err)
+			cases = append(cases, corpusCase{format: format, path: strings.TrimSuffix(path, ".in"), raw: string(raw)})
+		}
+	}
+	return cases
+}
+
+// parse reads a case as auto or, where no format claims it and its own takes it, as its own.
+func (c *corpusCase) parse(p *source.Parser) (rec record.Record) {
+	p.Parse(c.raw, "", received, &rec)
+	if rec.Format == source.Auto {
+		var own record.Record
+		p.Parse(c.raw, c.format, received, &own)
+		if own.EventType != record.Invalid {
+			return own
+		}
+	}
+	return rec
+}
+
+// golden is the facts beside the body in the order they are read in.
+type golden struct {
+	EventType   string          `json:"event_type"`
+	AccountID   string          `json:"account_id"`
+	TenantID    string          `json:"tenant_id"`
+	Format      string          `json:"format"`
+	ID          string          `json:"id"`
+	Severity    string          `json:"severity"`
+	Time        string          `json:"time"`
+	Error       string          `json:"error"`
+	Body        json.RawMessage `json:"body"`
+	Disposition disposition     `json:"disposition"`
+}
+
+type disposition struct {
+	Dismissed    bool      `json:"dismissed,omitempty"`
+	Resolved     bool      `json:"resolved,omitempty"`
+	Snoozed      bool      `json:"snoozed,omitempty"`
+	SnoozedUntil time.Time `json:"snoozed_until,omitzero"`
+}
+
+// goldenOf lays a record out as its golden file. The body stands there byte for byte.
+func goldenOf(t testing.TB, rec *record.Record) string {
+	t.Helper()
+	g := golden{
+		EventType: rec.EventType, AccountID: rec.AccountID, TenantID: rec.TenantID, Format: rec.Format, ID: rec.ID,
+		Severity: rec.Severity.String(), Error: rec.Error, Body: json.RawMessage(`"BODY"`),
+		Disposition: disposition{rec.Disposition.Dismissed, rec.Disposition.Resolved, rec.Disposition.Snoozed, rec.Disposition.SnoozedUntil.UTC()},
+	}
+	if !rec.Time.IsZero() {
+		g.Time = rec.Time.UTC().Format(time.RFC3339Nano)
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	require.NoError(t, enc.Encode(g))
+	return strings.Replace(out.String(), `"BODY"`, rec.Body, 1)
+}
+
+// keyOf is the object key of a record on its own, and messageOf its pipe message.
+func keyOf(t testing.TB, rec *record.Record) string {
+	o, err := objectstore.NewObject("Panoptica", objectstore.PartitionOf(rec, time.Time{}), rec.EventTime(), objectstore.AppendLine(nil, rec.Body), objectstore.None)
+	require.NoError(t, err)
+	return o.Key + "\n"
+}
+
+func messageOf(t testing.TB, rec *record.Record) string {
+	e, err := pipe.NewEncoder(pipe.Config{})
+	require.NoError(t, err)
+	message, _, _, err := e.Append(nil, nil, rec, pipe.DefaultMaxLength)
+	require.NoError(t, err)
+	return string(message) + "\n"
+}
+
+func TestCorpusGoldens(t *testing.T) {
+	p, err := source.NewParser(source.Options{})
+	require.NoError(t, err)
+	for _, c := range corpus(t) {
+		t.Run(c.name(), func(t *testing.T) {
+			rec := c.parse(p)
+			for suffix, got := range map[string]string{".golden.json": goldenOf(t, &rec), ".key": keyOf(t, &rec), ".pipe": messageOf(t, &rec)} {
+				if *update {
+					require.NoError(t, os.WriteFile(c.path+suffix, []byte(got), 0o644))
+				}
+				want, err := os.ReadFile(c.path + suffix)
+				require.NoError(t, err)
+				assert.Equal(t, string(want), got, suffix)
+			}
+		})
+	}
+}
+
+// TestCorpusClaims: auto finds the format of every case that has one, and no other.
+func TestCorpusClaims(t *testing.T) {
+	p, err := source.NewParser(source.Options{})
+	require.NoError(t, err)
+	for _, c := range corpus(t) {
+		rec := c.parse(p)
+		assert.NotContains(t, rec.Error, "claimed by both", c.name())
+		if rec.Format != source.Auto {
+			assert.Equal(t, c.format, rec.Format, c.name())
+		}
+	}
+}
+
+// TestCorpusFindingsValidate holds every finding that comes out to the vendor's schema with an independent validator, and
+// every record that we call invalid to being refused by it or by a rule of our own.
+func TestCorpusFindingsValidate(t *testing.T) {
+	schema := compileSchema(t)
+	p, err := source.NewParser(source.Options{TenantID: "id-default"})
+	require.NoError(t, err)
+	findings := 0
+	for _, c := range corpus(t) {
+		rec := c.parse(p)
+		if c.format != "panoptica" || rec.EventType == record.Invalid {
+			continue
+		}
+		findings++
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(rec.Body))
+		require.NoError(t, err)
+		assert.NoError(t, schema.Validate(value), c.name())
+	}
+	assert.Greater(t, findings, minCases)
+}
+
+func compileSchema(t testing.TB) *jsonschema.Schema {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(finding.Schema))
+	require.NoError(t, err)
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	require.NoError(t, compiler.AddResource("finding.json", doc))
+	schema, err := compiler.Compile("finding.json")
+	require.NoError(t, err)
+	return schema
+}
+
+// TestCorpusAgain: what comes out goes in again unchanged.
+func TestCorpusAgain(t *testing.T) {
+	p, err := source.NewParser(source.Options{})
+	require.NoError(t, err)
+	for _, c := range corpus(t) {
+		rec := c.parse(p)
+		if rec.EventType == record.Invalid {
+			continue
+		}
+		var again record.Record
+		p.Parse(rec.Body, rec.Format, received, &again)
+		assert.Equal(t, rec, again, c.name())
+	}
+}
+
+func TestCorpusHasAFolderForEachFormat(t *testing.T) {
+	entries, err := os.ReadDir(testdata)
+	require.NoError(t, err)
+	var folders []string
+	for _, entry := range entries {
+		if entry.IsDir() {
+			folders = append(folders, entry.Name())
+		}
+	}
+	names := source.Names()
+	slices.Sort(names)
+	assert.Equal(t, names, folders)
+	for _, f := range source.Formats {
+		assert.Regexp(t, `^https://`, f.Doc, f.Name)
+		assert.NotEmpty(t, f.EventTypes, f.Name)
+	}
+}
+
+// FuzzParse: whatever comes in, a record comes out whose body is one JSON object on one line that parses to itself, and
+// a finding is one for the vendor's schema.
+func FuzzParse(f *testing.F) {
+	for _, c := range corpus(f) {
+		f.Add(c.raw)
+	}
+	schema := compileSchema(f)
+	p, err := source.NewParser(source.Options{TenantID: "id-default"})
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, raw string) {
+		for _, format := range append(source.Names(), source.Auto) {
+			var rec, again record.Record
+			p.Parse(raw, format, received, &rec)
+			if strings.ContainsAny(rec.Body, "\n\r") || !json.Valid([]byte(rec.Body)) || rec.EventType == "" || rec.ID == "" {
+				t.Fatalf("%q as %s: %+v", raw, format, rec)
+			}
+			if (rec.EventType == record.Invalid) != (rec.Error != "") {
+				t.Fatalf("%q as %s: %+v", raw, format, rec)
+			}
+			if rec.EventType == record.Invalid {
+				if !source.IsInvalidBody(rec.Body) {
+					t.Fatalf("%q as %s: %s", raw, format, rec.Body)
+				}
+				continue
+			}
+			if p.Parse(rec.Body, rec.Format, received, &again); again != rec {
+				t.Fatalf("%q as %s:\n%+v\nparsed again:\n%+v", raw, format, rec, again)
+			}
+			if rec.Format == "panoptica" {
+				value, err := jsonschema.UnmarshalJSON(strings.NewReader(rec.Body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := schema.Validate(value); err != nil {
+					t.Fatalf("%s: %v", rec.Body, err)
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkParsePanoptica(b *testing.B) {
+	raw := `{"labels":["Sensitive","Known Admin"],"alert_id":"f-0001-3e0af324-b2dd-4c24-b952-37457c5882e2","asset_id":"arn:aws:s3:::acme-data-lake-eu-central-1","provider":"AWS","resolved":false,"severity":"High","tenant_id":"id-1234","account_id":"111122223333","description":"` +
+		strings.Repeat("A remote attacker may read every object of the bucket without any credentials. ", 6) +
+		`","resource_type":"Storage","risk_category":"Data Exposure","detection_type":"security_finding","attack_scenario":"Publicly readable bucket","related_resources":[["arn:aws:s3:::acme-data-lake-eu-central-1","arn:aws:iam::111122223333:role/reader"]],"detection_timestamp":"2024-09-15T17:16:00Z","first_seen_timestamp":"2024-01-02T03:04:05Z"}`
+	p, err := source.NewParser(source.Options{})
+	require.NoError(b, err)
+	var rec record.Record
+	p.Parse(raw, "", received, &rec)
+	if rec.Body != raw || rec.EventType != record.SecurityFinding || rec.AccountID != "111122223333" || rec.Severity != record.SeverityHigh {
+		b.Fatalf("%+v", rec)
+	}
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		p.Parse(raw, "", received, &rec)
+	}
+}
