@@ -1,0 +1,174 @@
+package syslog
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// peer is a syslog server that keeps the messages it read whole, counted ones.
+type peer struct {
+	listener net.Listener
+	after    int           // resets a connection after so many bytes of it; 0 never
+	stall    chan struct{} // not nil: does not read until it is closed
+
+	mu       sync.Mutex
+	messages []string
+	torn     int // connections that ended inside a frame
+	accepted int
+	conns    map[net.Conn]bool
+	wait     sync.WaitGroup
+}
+
+func newPeer(t *testing.T, l net.Listener) *peer {
+	p := &peer{listener: l, conns: map[net.Conn]bool{}}
+	t.Cleanup(p.stop)
+	return p
+}
+
+func listen(t *testing.T, network, address string) net.Listener {
+	t.Helper()
+	l, err := net.Listen(network, address)
+	require.NoError(t, err)
+	return l
+}
+
+func (p *peer) start() *peer {
+	p.wait.Go(func() {
+		for {
+			c, err := p.listener.Accept()
+			if err != nil {
+				return
+			}
+			p.mu.Lock()
+			p.accepted++
+			p.conns[c] = true
+			p.mu.Unlock()
+			p.wait.Go(func() { p.serve(c) })
+		}
+	})
+	return p
+}
+
+func (p *peer) stop() {
+	_ = p.listener.Close()
+	p.mu.Lock()
+	for c := range p.conns {
+		_ = c.Close()
+	}
+	p.mu.Unlock()
+	p.wait.Wait()
+}
+
+func (p *peer) serve(c net.Conn) {
+	defer c.Close()
+	if p.stall != nil {
+		<-p.stall
+	}
+	var in io.Reader = c
+	if p.after > 0 {
+		in = io.LimitReader(c, int64(p.after))
+	}
+	r := bufio.NewReader(in)
+	for {
+		length, err := r.ReadString(' ')
+		if err != nil {
+			p.end(c, length != "")
+			return
+		}
+		n, err := strconv.Atoi(strings.TrimSuffix(length, " "))
+		if err != nil {
+			panic(fmt.Sprintf("frame starts with %q", length))
+		}
+		message := make([]byte, n)
+		if _, err := io.ReadFull(r, message); err != nil {
+			p.end(c, true)
+			return
+		}
+		p.mu.Lock()
+		p.messages = append(p.messages, string(message))
+		p.mu.Unlock()
+	}
+}
+
+func (p *peer) end(c net.Conn, torn bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if torn {
+		p.torn++
+	}
+	if p.after > 0 {
+		if t, ok := c.(*net.TCPConn); ok {
+			_ = t.SetLinger(0)
+		}
+	}
+}
+
+func (p *peer) received() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string(nil), p.messages...)
+}
+
+// numbered are n messages that differ.
+func numbered(n, size int) [][]byte {
+	msgs := make([][]byte, n)
+	for i := range msgs {
+		msgs[i] = append(fmt.Appendf(nil, "message %d ", i), bytes.Repeat([]byte("x"), size)...)
+	}
+	return msgs
+}
+
+// missing returns how many of want are not in got, and how many of got are there more than once.
+func compare(want [][]byte, got []string) (missing, duplicates int) {
+	seen := map[string]int{}
+	for _, m := range got {
+		seen[m]++
+	}
+	for _, m := range want {
+		if seen[string(m)] == 0 {
+			missing++
+		}
+	}
+	for _, n := range seen {
+		duplicates += n - 1
+	}
+	return missing, duplicates
+}
+
+// certificate makes a certificate for localhost and a pool that trusts it.
+func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	leaf, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	pool := x509.NewCertPool()
+	pool.AddCert(leaf)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+}
