@@ -39,6 +39,8 @@ type Finding struct {
 	index [numFields]int32 // of the member, plus one
 	enum  [numFields]int8  // of the value in the rule's enum, plus one
 	times [numFields]time.Time
+	// checked is what a rule is looking at; it stands here because what goes to a rule's function would else be allocated.
+	checked value
 }
 
 // Check holds the members of one object against the schema. Unknown members are left alone; a schema field that stands
@@ -68,9 +70,9 @@ func (f *Finding) Check(members []jsonscan.Member) error {
 func (f *Finding) checkField(field Field, m *jsonscan.Member, index int) (reason string) {
 	r := &rules[field]
 	if r.enum == nil {
-		v := value{Member: m}
-		reason = r.check(&v)
-		f.times[field] = v.time
+		f.checked = value{Member: m}
+		reason = r.check(&f.checked)
+		f.times[field] = f.checked.time
 		return reason
 	}
 	if m.Kind != jsonscan.String {
