@@ -17,8 +17,6 @@ func TestCorpusToBucket(t *testing.T) {
 		t.Run(compression, func(t *testing.T) {
 			bucket := "corpus-" + compression
 			server.CreateBucket(t, bucket)
-			t.Setenv("AWS_ACCESS_KEY_ID", server.AccessKey)
-			t.Setenv("AWS_SECRET_ACCESS_KEY", server.SecretKey)
 			r := start(t, []string{"panoptica_s3"}, fmt.Sprintf(
 				"  panoptica_s3:\n    bucket: %s\n    region: %s\n    endpoint: %s\n    force_path_style: true\n    compression: %s\n    root: Evidence\n%s",
 				bucket, server.Region, server.Endpoint, compression, fast))

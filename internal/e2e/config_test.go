@@ -56,7 +56,19 @@ exporters:
   panoptica_s3: {directory: ./out, partition_time: never}
   pipe_syslog: {endpoint: "localhost:6514", escape: quotes}
 `,
-			keys: []string{"path", "on_invalid", "partition_time", "escape"},
+			keys: []string{"findings: path", "siem: on_invalid", "panoptica_s3: partition_time", "pipe_syslog: escape"},
+		},
+		"one misspelled in each component": {
+			config: `
+receivers:
+  findings: {pth: /v1/events}
+processors:
+  siem: {fromat: auto}
+exporters:
+  panoptica_s3: {directory: ./out, compresion: gzip}
+  pipe_syslog: {endpoint: "localhost:6514", frame: newline}
+`,
+			keys: []string{"invalid keys: pth", "invalid keys: fromat", "invalid keys: compresion", "invalid keys: frame"},
 		},
 		"three in one component": {
 			config: `
@@ -68,7 +80,7 @@ exporters:
   panoptica_s3: {directory: ./out}
   pipe_syslog: {endpoint: "localhost:6514", header: rfc1, framing: tabs, overflow: wrap}
 `,
-			keys: []string{"header", "framing", "overflow"},
+			keys: []string{"header:", "framing:", "overflow:"},
 		},
 		"three in the store": {
 			config: `
@@ -80,7 +92,7 @@ exporters:
   panoptica_s3: {directory: ./out, partition_time: never, compression: lzw, test_message: always}
   pipe_syslog: {endpoint: "localhost:6514"}
 `,
-			keys: []string{"partition_time", "compression", "test_message"},
+			keys: []string{"partition_time:", "compression:", "test_message:"},
 		},
 	}
 	for name, test := range tests {
@@ -94,7 +106,7 @@ service:
 			out, err := run(t, nil, "validate", "--config", path)
 			require.Error(t, err, "it must not pass")
 			for _, key := range test.keys {
-				assert.Contains(t, out, key+":", "names the key with what is wrong")
+				assert.Contains(t, out, key, "names the key with what is wrong")
 			}
 		})
 	}

@@ -2,18 +2,26 @@ package trial
 
 import (
 	"fmt"
-	"regexp"
 	"time"
 )
 
-var notInSegment = regexp.MustCompile(`[^A-Za-z0-9._-]`)
+// maxSegment is the longest segment of a key, in bytes.
+const maxSegment = 128
 
-// segment is how a value stands in an object key; the characters only, for values that need no more.
+// segment is how a value stands in an object key: each byte that is not safe as an underscore, cut, unknown when empty.
 func segment(s string) string {
 	if s == "" {
 		return "unknown"
 	}
-	return notInSegment.ReplaceAllString(s, "_")
+	out := []byte(s[:min(len(s), maxSegment)])
+	for i, c := range out {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '_', c == '-':
+		default:
+			out[i] = '_'
+		}
+	}
+	return string(out)
 }
 
 // Compare holds the tree to what is expected and returns what is wrong: records that are missing, stand under a wrong
