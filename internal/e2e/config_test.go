@@ -66,9 +66,9 @@ processors:
   siem: {fromat: auto}
 exporters:
   panoptica_s3: {directory: ./out, compresion: gzip}
-  pipe_syslog: {endpoint: "localhost:6514", frame: newline}
+  pipe_syslog: {endpoint: "localhost:6514"}
 `,
-			keys: []string{"invalid keys: pth", "invalid keys: fromat", "invalid keys: compresion", "invalid keys: frame"},
+			keys: []string{"invalid keys: pth", "invalid keys: fromat", "invalid keys: compresion"},
 		},
 		"three in one component": {
 			config: `

@@ -154,7 +154,11 @@ func expectParsed(name, format string, items []payload.Item, now time.Time) ([]E
 	var all []Expected
 	for _, item := range items {
 		var rec record.Record
-		parser.Parse(item.Raw, format, now, &rec)
+		if err := source.Check(item.Raw, format); err != nil { // the receiver says so before the processor sees it
+			rec = source.NewInvalid(item.Raw, format, err.Error(), now)
+		} else {
+			parser.Parse(item.Raw, format, now, &rec)
+		}
 		e := Expected{Name: fmt.Sprintf("%s (part %d)", name, item.Index+1), EventType: rec.EventType, Format: rec.Format,
 			Account: rec.AccountID, Dropped: droppedFor(rec.Disposition, now)}
 		if !rec.Time.IsZero() {
