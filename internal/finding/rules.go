@@ -167,7 +167,7 @@ func isScore(number string) bool {
 }
 
 // ParseDateTime reads an RFC 3339 date-time, strictly: two-digit fields, a point before fractions, a zone. A leap
-// second, which RFC 3339 allows at the end of a UTC day in June or December, is read as the second before it.
+// second, which RFC 3339 allows at the end of a UTC day in June or December only, is read as the second before it.
 func ParseDateTime(text string) (time.Time, bool) {
 	// time.Parse is lenient where RFC 3339 is not: one-digit hours, a comma before fractions.
 	if len(text) < len("2006-01-02T15:04:05Z") || text[13] != ':' || text[19] == ',' {

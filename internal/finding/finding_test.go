@@ -1,0 +1,108 @@
+package finding
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/siempipe/siempipe/internal/jsonscan"
+)
+
+// values are tried for every field: right, nearly right and wrong ones of every type.
+var values = []string{
+	`"AWS"`, `"aws"`, `" Azure "`, `"High"`, `"Informational"`, `"id"`, `"id-1"`, `"Id-1"`, `""`, `"x"`, `"Storage"`, `"Data Exposure"`,
+	`"attack_path"`, `"security_finding"`, `"ATTACK_PATH"`, `true`, `false`, `null`, `0`, `100`, `1e2`, `87.0`, `-1`, `[]`, `["a"]`, `[[]]`, `[["a","b"],[]]`, `[["a",1]]`, `{}`,
+	`{"risk_score":0}`, `{"risk_score":100}`, `{"risk_score":100.0}`, `{"risk_score":1.0e2}`, `{"risk_score":100.5}`, `{"risk_score":101}`, `{"risk_score":-0}`, `{"risk_score":-1}`,
+	`{"risk_score":"90"}`, `{"risk_score":null}`, `{"risk_score":1e-2}`, `{"risk_score":1e999999999}`, `{"Risk_score":101}`,
+	`"2024-09-15T17:16:00Z"`, `"2024-09-15T17:16:00.123456789123Z"`, `"2024-09-15t17:16:00z"`, `"2024-09-15T17:16:00+02:00"`, `"2024-09-15T17:16:00"`, `"2024-09-15 17:16:00Z"`,
+	`"2024-02-30T00:00:00Z"`, `"2024-09-15T24:00:00Z"`, `"2024-09-15T7:16:00Z"`, `"2024-09-15T17:16:00,5Z"`, `"2024-09-15T17:16:00.Z"`, `"2016-12-31T23:59:60Z"`, `"2017-01-01T00:59:60+01:00"`, `"2024-09-15"`,
+	`"` + strings.Repeat("é", 50) + `"`, `"` + strings.Repeat("é", 51) + `"`, `"\u0069d"`,
+}
+
+// TestCheckAgreesWithTheSchema holds Check to an independent validator over every field and value: what Check takes, with
+// its fixes made, the schema takes; what Check refuses, the schema refuses.
+func TestCheckAgreesWithTheSchema(t *testing.T) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	if err := compiler.AddResource("finding.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("finding.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	valid := func(text string) error {
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return schema.Validate(value)
+	}
+	taken, refused := 0, 0
+	for field := Labels; field < numFields; field++ {
+		for _, v := range values {
+			if strings.Contains(v, "e999999999") { // the validator would compute it
+				continue
+			}
+			text := `{"` + field.Name() + `":` + v + `}`
+			members, _, err := jsonscan.Members(nil, text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var f Finding
+			if err := f.Check(members); err != nil {
+				refused++
+				if !strings.Contains(err.Error(), field.Name()) && !strings.Contains(err.Error(), "risk_params") {
+					t.Errorf("%s: error does not name the field: %v", text, err)
+				}
+				if valid(text) == nil {
+					t.Errorf("%s: refused (%v), and the schema takes it", text, err)
+				}
+				continue
+			}
+			taken++
+			for _, fix := range f.Fixes {
+				text = text[:members[fix.Index].Offset] + fix.Value + "}"
+			}
+			if err := valid(text); err != nil {
+				t.Errorf("%s: taken, and the schema refuses it: %v", text, err)
+			}
+			if len(f.Fixes) == 0 && (f.Time(field).IsZero() == (field == DetectionTimestamp || field == FirstSeenTimestamp)) {
+				t.Errorf("%s: time %v", text, f.Time(field))
+			}
+		}
+	}
+	if taken < 100 || refused < 500 {
+		t.Errorf("%d taken, %d refused: the table does not try enough", taken, refused)
+	}
+}
+
+func TestHugeExponentIsNoScore(t *testing.T) {
+	start := time.Now()
+	if isScore("1e999999999") || isScore("1e-999999999") || isScore(strings.Repeat("9", 1<<20)) {
+		t.Error("taken")
+	}
+	if time.Since(start) > time.Second {
+		t.Error("computed")
+	}
+}
+
+func TestFieldOf(t *testing.T) {
+	for field := Labels; field < numFields; field++ {
+		if got := fieldOf(field.Name()); got != field {
+			t.Errorf("%s: %v", field.Name(), got)
+		}
+	}
+	for _, name := range []string{"", "severitz", "Severity", strings.Repeat("x", 100)} {
+		if got := fieldOf(name); got != none {
+			t.Errorf("%q: %v", name, got)
+		}
+	}
+}
