@@ -33,15 +33,16 @@ func firstName(s string) (name string, ok bool) {
 	return s[1 : 1+end], true
 }
 
-// envelope cuts the object at the start of the rest: its records when it is an envelope, or else itself.
-func (c *cutter) envelope() error {
+// envelope cuts the object at the start of the rest: its records when it is an envelope, or else itself, as always when it
+// is known to be a record.
+func (c *cutter) envelope(isRecord bool) error {
 	var scanID, scanStatus string
-	at, opened, isRecord := 1, false, false
+	at, opened, known := 1, false, true // its first name is known if it is an array of records
 	for {
-		m, next, err := c.member(at, !isRecord)
+		m, next, err := c.member(at, known && !isRecord)
 		switch {
 		case isSyntax(err): // the object, or what is left of an envelope whose records are out
-			return c.broken()
+			return c.broken(false)
 		case err != nil:
 			return err
 		}
@@ -69,6 +70,10 @@ func (c *cutter) envelope() error {
 		case "status":
 			scanStatus = m.text
 		}
+		if at == 1 {
+			known = beginsEnvelope(m.name)
+		}
+		known = known || m.name == "scan_id"
 		isRecord = isRecord || !opened && slices.Contains(recordNames, m.name)
 		at = next
 		if opened { // nothing to go back to: let go of what is read
@@ -81,7 +86,7 @@ func (c *cutter) envelope() error {
 // envelopeMember is one member of what may be an envelope.
 type envelopeMember struct {
 	name    string
-	text    string // of a string value
+	text    string // of scan_id and status
 	records bool   // an array of records, whose elements begin at next
 	closed  bool   // no member: the object's closing brace
 }
@@ -109,7 +114,7 @@ func (c *cutter) member(at int, arrays bool) (m envelopeMember, next int, err er
 	if err != nil {
 		return m, 0, err
 	}
-	m.name = jsonscan.Unquote(strings.Clone(c.rest()[at+1 : end-1]))
+	m.name = jsonscan.Unquote(c.rest()[at+1 : end-1])
 	if at, err = c.peek(end); err != nil {
 		return m, 0, err
 	}
@@ -135,10 +140,21 @@ func (c *cutter) member(at int, arrays bool) (m envelopeMember, next int, err er
 	if end, err = c.value(at); err != nil {
 		return m, 0, err
 	}
-	if value := c.rest()[at:end]; value[0] == '"' {
-		m.text = jsonscan.Unquote(strings.Clone(value[1 : len(value)-1]))
+	if m.name == "scan_id" || m.name == "status" {
+		m.text = text(c.rest()[at:end])
 	}
 	return m, end, nil
+}
+
+// text is a string's or number's text on its own, and "" for any other value.
+func text(value string) string {
+	switch c := value[0]; {
+	case c == '"':
+		return strings.Clone(jsonscan.Unquote(value[1 : len(value)-1]))
+	case c == '-' || c >= '0' && c <= '9':
+		return strings.Clone(value)
+	}
+	return ""
 }
 
 var (

@@ -43,8 +43,8 @@ type Item struct {
 // cut whole before an error of r were emitted, the torn one was not.
 //
 // An object is an envelope when its first name is one that envelopes begin with and one of its members is an array
-// of records: Records, records, results, findings, attack_paths. The first object of a payload may have that member
-// anywhere, as long as no member that marks a record comes before it.
+// of records: Records, records, results, findings, attack_paths. Behind a scan_id the first object of a payload may have
+// that member too. A member that marks a record before it makes it one: taking a record apart would lose its other members.
 //
 // Broken JSON ends where its brackets close, or else before the next line that begins with a brace, so that one bad
 // record never takes its neighbours with it.
@@ -70,6 +70,8 @@ type cutter struct {
 
 	count              int
 	scanID, scanStatus string
+
+	noLine int64 // up to this offset of the payload no object is known to be a line of its own
 }
 
 // emit hands out the next n bytes of the window as a record.
@@ -171,12 +173,12 @@ func (c *cutter) skipBlanks() error {
 func (c *cutter) line() error {
 	from := 0
 	for {
-		if n := strings.IndexByte(c.rest()[from:], '\n'); n >= 0 {
-			return c.emit(from + n + 1)
+		if end, ok := lineEnd(c.rest(), from); ok {
+			return c.emit(end)
 		}
 		from = len(c.rest())
 		if from > c.max {
-			return c.tooLong("\n")
+			return c.tooLong(lineEnd)
 		}
 		if err := c.more(); err == errEnd {
 			return c.emit(len(c.rest()))
@@ -186,20 +188,36 @@ func (c *cutter) line() error {
 	}
 }
 
+// lineEnd finds the end of a line in s[from:].
+func lineEnd(s string, from int) (end int, ok bool) {
+	n := strings.IndexByte(s[from:], '\n')
+	return from + n + 1, n >= 0
+}
+
 // object cuts an object at the top of the payload: a record or an envelope.
 func (c *cutter) object() error {
 	if name, ok := firstName(c.rest()); ok && c.count > 0 && !beginsEnvelope(name) {
 		if done, err := c.jsonLine(); done || err != nil {
 			return err
 		}
+		return c.envelope(true)
 	}
-	return c.envelope()
+	return c.envelope(false)
 }
 
 // jsonLine cuts a line of newline-delimited JSON without looking inside, which is what most payloads hold. It leaves
-// everything that is not plainly such a line: one that does not end with a brace, or before another than one.
+// everything that is not plainly such a line: one that does not end with a brace, that seems to hold two objects, or that
+// stands before another than one.
 func (c *cutter) jsonLine() (done bool, err error) {
+	if c.offset(0) < c.noLine { // else a line of many objects would be looked through for each of them
+		return false, nil
+	}
 	from := 0
+	defer func() {
+		if !done {
+			c.noLine = c.offset(from)
+		}
+	}()
 	for {
 		if n := strings.IndexByte(c.rest()[from:], '\n'); n >= 0 {
 			from += n
@@ -212,7 +230,7 @@ func (c *cutter) jsonLine() (done bool, err error) {
 			return false, err
 		}
 	}
-	if !strings.HasSuffix(strings.TrimRight(c.rest()[:from], " \t\r"), "}") {
+	if line := strings.TrimRight(c.rest()[:from], " \t\r"); !strings.HasSuffix(line, "}") || severalObjects(line) {
 		return false, nil
 	}
 	if from+1 == len(c.rest()) { // the next line is not read yet
@@ -226,14 +244,48 @@ func (c *cutter) jsonLine() (done bool, err error) {
 	return true, c.emit(from)
 }
 
+// severalObjects reports whether a brace opens right behind one that closes, which inside one object only a string holds.
+func severalObjects(line string) bool {
+	for {
+		n := strings.IndexByte(line, '}')
+		if n < 0 {
+			return false
+		}
+		line = line[n+1:]
+		if line == "" || line[0] != '{' && line[0] > ' ' {
+			continue
+		}
+		if strings.HasPrefix(strings.TrimLeft(line, " \t\r"), "{") {
+			return true
+		}
+	}
+}
+
 // array cuts the elements of an array at the top of the payload; a text that only begins like one is a line.
 func (c *cutter) array() error {
 	at, err := c.peek(1)
 	if err != nil {
 		return err
 	}
-	if at == len(c.rest()) || c.rest()[at] != '{' && c.rest()[at] != ']' {
+	if at == len(c.rest()) {
 		return c.line()
+	}
+	if first := c.rest()[at]; first == '[' {
+		return c.line()
+	} else if first != '{' && first != ']' {
+		// Not what a sender of records writes, but there may be records behind it.
+		at, err := c.value(at)
+		if isSyntax(err) {
+			return c.line()
+		} else if err != nil {
+			return err
+		}
+		if at, err = c.peek(at); err != nil {
+			return err
+		}
+		if at == len(c.rest()) || c.rest()[at] != ',' && c.rest()[at] != ']' {
+			return c.line()
+		}
 	}
 	c.pos++
 	return c.elements()
@@ -256,7 +308,7 @@ func (c *cutter) elements() error {
 			if err == nil {
 				err = c.emit(end)
 			} else if isSyntax(err) {
-				err = c.broken()
+				err = c.broken(true)
 			}
 			if err != nil {
 				return err
@@ -287,18 +339,16 @@ func isSyntax(err error) bool {
 }
 
 // broken emits a text that begins like JSON and is none: up to where its brackets close, or else to the next line that
-// begins with a brace, or else to the end.
-func (c *cutter) broken() error {
+// begins with a brace, or else to the end. An element of an array that opens no bracket ends before the next comma.
+func (c *cutter) broken(isElement bool) error {
+	b := brackets{isElement: isElement}
+	from := 0
 	for {
-		rest := c.rest()
-		if end := closing(rest); end > 0 {
+		if end, ok := b.end(c.rest(), from); ok {
 			return c.emit(end)
 		}
-		if n := strings.Index(rest, "\n{"); n >= 0 {
-			return c.emit(n + 1)
-		}
-		if len(rest) > c.max {
-			return c.tooLong("\n{")
+		if from = len(c.rest()); from > c.max {
+			return c.tooLong(b.end)
 		}
 		if err := c.more(); err == errEnd {
 			return c.emit(len(c.rest()))
@@ -308,56 +358,25 @@ func (c *cutter) broken() error {
 	}
 }
 
-// closing finds where the brackets that open at the start of s are all closed, whatever is between them; 0 when they
-// are not before the next line that begins with a brace.
-func closing(s string) int {
-	depth, inString := 0, false
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '\n' && i+1 < len(s) && s[i+1] == '{':
-			return 0
-		case inString && c == '\\':
-			i++
-		case c == '"':
-			inString = !inString
-		case inString && c == '\n':
-			return 0
-		case inString:
-		case c == '{' || c == '[':
-			depth++
-		case c == '}' || c == ']':
-			if depth--; depth <= 0 {
-				return i + 1
-			}
-		}
-	}
-	return 0
-}
-
-// tooLong emits the beginning of a record that is longer than allowed and skips to the next separator.
-func (c *cutter) tooLong(separator string) error {
+// tooLong emits the beginning of a record that is longer than allowed and skips to its end, so that what follows it is
+// not lost with it. All of the rest has been looked through for that end.
+func (c *cutter) tooLong(endIn func(s string, from int) (end int, ok bool)) error {
 	n := c.whole(c.rest())
 	raw := strings.Clone(c.rest()[:n])
-	c.pos += n
-	left := 0
+	left := len(c.rest()) - n
 	for {
-		if i := strings.Index(c.rest(), separator); i >= 0 {
-			left += i + 1
-			c.pos += i + 1
-			break
-		}
-		keep := len(separator) - 1 // the separator may straddle two reads
-		if drop := len(c.rest()) - keep; drop > 0 {
-			left += drop
-			c.pos += drop
-		}
+		c.pos = len(c.s)
 		if err := c.more(); err == errEnd {
-			left += len(c.rest())
-			c.pos = len(c.s)
 			break
 		} else if err != nil {
 			return err
 		}
+		if end, ok := endIn(c.rest(), 0); ok {
+			left += end
+			c.pos += end
+			break
+		}
+		left += len(c.rest())
 	}
 	return c.emitCut(raw, left)
 }

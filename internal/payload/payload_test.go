@@ -1,6 +1,7 @@
 package payload
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 )
 
 // cut returns the raw texts of a payload, read in one go and byte by byte.
@@ -58,7 +60,7 @@ func TestCut(t *testing.T) {
 		"CloudTrail":                  {`{"Records":[` + a + "," + b + `]}`, []string{a, b}},
 		"Azure lines":                 {`{"records":[` + a + "]}\n" + `{"records":[` + b + `]}`, []string{a, b}},
 		"page":                        {`{"count": 2, "page_result_count":2,"next":null,"has_more":false,"results":[` + a + "," + b + `]}`, []string{a, b}},
-		"array late, first object":    {`{"generated":"today","tenant":{"x":[1]},"findings":[` + a + `],"attack_paths":[` + b + `],"n":1}`, []string{a, b}},
+		"array late, first object":    {`{"generated":"today","scan_id":"s","tenant":{"x":[1]},"findings":[` + a + `],"attack_paths":[` + b + `],"n":1}`, []string{a, b}},
 		"empty envelope":              {`{"findings":[],"attack_paths":[]}`, nil},
 		"own array of a record":       {`{"alert_id":"a","results":[{"x":1}]}`, []string{`{"alert_id":"a","results":[{"x":1}]}`}},
 		"resources is no envelope":    {`{"eventVersion":"1","resources":[{"x":1}]}`, []string{`{"eventVersion":"1","resources":[{"x":1}]}`}},
@@ -80,6 +82,13 @@ func TestCut(t *testing.T) {
 		"not UTF-8":                   {"{\"x\":\"\xff\"}\n" + a, []string{"{\"x\":\"\xff\"}", a}},
 		"NUL":                         {"{\"x\":\"\x00\"}\n\x00\n" + a, []string{"{\"x\":\"\x00\"}", "\x00", a}},
 		"deep":                        {strings.Repeat(`{"a":`, 1000) + "1" + strings.Repeat("}", 1000) + "\n" + a, []string{strings.Repeat(`{"a":`, 1000) + "1" + strings.Repeat("}", 1000), a}},
+		"several on a later line":     {b + "\n" + a + b + "\n" + a + " \t" + b + "\n" + b, []string{b, a, b, a, b, b}},
+		"brace after brace in text":   {b + "\n" + `{"x":"}{"}` + "\n" + b, []string{b, `{"x":"}{"}`, b}},
+		"own array, first object":     {`{"tenant_id":"t","records":[{"x":1}],"alert_id":"a"}`, []string{`{"tenant_id":"t","records":[{"x":1}],"alert_id":"a"}`}},
+		"own array, last line":        {b + "\n" + `{"x":1,"results":[{"y":1}]}`, []string{b, `{"x":1,"results":[{"y":1}]}`}},
+		"array of anything":           {`[null,` + a + `,1,"x"]` + "\n" + b, []string{"null", a, "1", `"x"`, b}},
+		"broken word in an array":     {"[" + a + ",tru," + b + ",NaN]\n" + a, []string{a, "tru", b, "NaN", a}},
+		"broken word in an envelope":  {`{"Records":[` + a + ",tru," + b + `]}`, []string{a, "tru", b}},
 		"a line that only ends right": {a + "\n" + `{"x":{"y":1}` + "\n" + `,"z":2}` + "\n" + b, []string{a, `{"x":{"y":1}` + "\n" + `,"z":2}`, b}},
 	} {
 		if name == "half before a line" { // {"half":{…}} is whole but for its brace: the newline decides
@@ -123,6 +132,68 @@ func TestTooLong(t *testing.T) {
 		if items[2].Raw != `{"a":1}` {
 			t.Errorf("%s: neighbour %q", name, items[2].Raw)
 		}
+	}
+}
+
+// TestTooLongLosesNoNeighbour: the end of a record that is too long to keep is looked for across reads.
+func TestTooLongLosesNoNeighbour(t *testing.T) {
+	long := `{"x":"` + strings.Repeat("]}y,\\\"", chunkBytes) + `","y":[{}]}`
+	const a, b = `{"a":1}`, `{"b":2}`
+	for name, c := range map[string]struct {
+		in   string
+		want []string // besides the long one, which is at 1
+	}{
+		"array":         {"[" + a + "," + long + "," + b + "]\n" + a, []string{a, b, a}},
+		"envelope":      {`{"Records":[` + a + "," + long + "," + b + "]}", []string{a, b}},
+		"lines":         {a + "\n" + long + "\n" + b + "\n" + a, []string{a, b, a}},
+		"before a text": {a + "\n" + long + "\nx\ny", []string{a, "x", "y"}},
+		"text":          {a + "\n" + strings.Repeat("x", len(long)) + "\ny\n" + b, []string{a, "y", b}},
+		"without end":   {a + "\n" + long[:len(long)-1], []string{a}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			raws, items := cut(t, c.in, Options{MaxRecordBytes: 2*chunkBytes + 1})
+			if len(items) < 2 || items[1].Err == nil {
+				t.Fatalf("%d records, %.100q", len(items), raws)
+			}
+			if got := slices.Delete(raws, 1, 2); !slices.Equal(got, c.want) {
+				t.Errorf("%.300q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestSlowReader: bytes that come singly cost no more than a copy of what waits for each time that it doubles.
+func TestSlowReader(t *testing.T) {
+	in := `{"x":"` + strings.Repeat("y", 4<<20) + `"}`
+	start := time.Now()
+	n := 0
+	if err := Cut(iotest.OneByteReader(strings.NewReader(in)), Options{}, func(Item) error { n++; return nil }); err != nil || n != 1 {
+		t.Errorf("%d records, %v", n, err)
+	}
+	if took := time.Since(start); took > 5*time.Second { // more than a minute when each read looked at all of it
+		t.Errorf("%v for 4 MiB", took)
+	}
+}
+
+// TestHostilePayloads: nothing is looked through more often than its depth allows.
+func TestHostilePayloads(t *testing.T) {
+	for _, unit := range []string{`{"a":1}`, "\n[", `]{"a":[}`, `{"a":[`, "\n{", "{}\n\n", `{"records":[`, `{"scan_id":"`, `"{`, "\\", "}"} {
+		for _, head := range []string{"", "{}\n", `{"x":` + "\n", `{"records":[`, `[{"x":"`} {
+			in := head + strings.Repeat(unit, 512<<10/len(unit))
+			start := time.Now()
+			if err := Cut(strings.NewReader(in), Options{}, func(Item) error { return nil }); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(start); took > 5*time.Second {
+				t.Errorf("%v for 512 KiB of %q behind %q", took, unit, head)
+			}
+		}
+	}
+}
+
+func TestReaderBringsNothing(t *testing.T) {
+	if err := Cut(readerFunc(func([]byte) (int, error) { return 0, nil }), Options{}, nil); !errors.Is(err, io.ErrNoProgress) {
+		t.Error(err)
 	}
 }
 
@@ -176,7 +247,7 @@ func TestMemory(t *testing.T) {
 				return copy(p, b.Bytes()), nil
 			})
 			n, peak := 0, uint64(0)
-			err := Cut(r, Options{}, func(Item) error {
+			err := Cut(bufio.NewReaderSize(r, chunkBytes), Options{}, func(Item) error { // r needs room for a record
 				if n++; n%20_000 == 0 {
 					var m runtime.MemStats
 					runtime.ReadMemStats(&m)

@@ -137,7 +137,7 @@ func verified(body io.Reader, cfg *HMACConfig, header http.Header) (_ io.ReadClo
 		if s.file, err = os.CreateTemp("", "siempipe-findings-*"); err != nil {
 			return nil, fmt.Errorf("%w: %w", errSpool, err)
 		}
-		if _, err = io.Copy(s.file, body); err != nil {
+		if _, err = io.Copy(spoolWriter{s.file}, body); err != nil {
 			return nil, err
 		}
 		if _, err = s.file.Seek(0, io.SeekStart); err != nil {
@@ -149,6 +149,17 @@ func verified(body io.Reader, cfg *HMACConfig, header http.Header) (_ io.ReadClo
 		return nil, errSignature
 	}
 	return s, nil
+}
+
+// spoolWriter tells a full disk, which is ours, from a body that breaks off, which is the sender's.
+type spoolWriter struct{ w io.Writer }
+
+func (s spoolWriter) Write(p []byte) (int, error) {
+	n, err := s.w.Write(p)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errSpool, err)
+	}
+	return n, err
 }
 
 var errSpool = errors.New("cannot keep the body for its signature check")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 
@@ -79,11 +80,15 @@ func (c *Config) Validate() error {
 	if c.NetAddr.Endpoint == "" {
 		errs = append(errs, errors.New("endpoint: required, as host:port"))
 	}
-	if !strings.HasPrefix(c.Path, "/") || strings.HasSuffix(c.Path, "/") || strings.ContainsAny(c.Path, "?#{}") {
-		errs = append(errs, fmt.Errorf("path: %q, want one that begins with / and does not end with it", c.Path))
+	// The router takes blanks and braces for its own, and never sees a path that is not clean.
+	if !strings.HasPrefix(c.Path, "/") || c.Path == "/" || path.Clean(c.Path) != c.Path || strings.ContainsAny(c.Path, "?#{} \t") {
+		errs = append(errs, fmt.Errorf("path: %q, want one like %s, without a slash at its end, blanks or any of ?#{}", c.Path, defaultPath))
 	}
 	if c.MaxDecompressedSize <= 0 {
 		errs = append(errs, fmt.Errorf("max_decompressed_size: %d, want a positive number of bytes", c.MaxDecompressedSize))
+	}
+	if len(c.CompressionAlgorithms) > 0 {
+		errs = append(errs, errors.New("compression_algorithms: not settable, the receiver itself decompresses gzip and zstd"))
 	}
 	return errors.Join(errs...)
 }

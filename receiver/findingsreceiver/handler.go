@@ -111,7 +111,8 @@ func (f *findings) take(r *http.Request) *answer {
 	b := &batcher{f: f, ctx: context.WithoutCancel(r.Context()), answer: a, format: format, received: time.Now()}
 	err = payload.Cut(plain, payload.Options{}, b.add)
 	// What was cut whole before the body broke off goes on: the sender may never come back with it.
-	if flushErr := b.flush(); err == nil {
+	// When the pipeline will not have it, the sender must come back, whatever is wrong with the rest.
+	if flushErr := b.flush(); flushErr != nil {
 		err = flushErr
 	}
 	if err != nil {

@@ -12,7 +12,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -312,6 +314,77 @@ func TestPipelineRefuses(t *testing.T) {
 		if want == http.StatusServiceUnavailable {
 			assert.Equal(t, retryAfter, header.Get("Retry-After"))
 		}
+	}
+}
+
+// A body that breaks off must not hide that the pipeline refused what came whole.
+func TestPipelineRefusesBrokenBody(t *testing.T) {
+	next := &refusing{err: errors.New("memory limit")}
+	torn := gzipped(t, strings.Repeat(a+"\n", 500))
+	code, got, header := post(t, start(t, nil, next), bytes.NewReader(torn[:len(torn)-10]), "Content-Encoding", "gzip")
+	assert.Equal(t, http.StatusServiceUnavailable, code, got)
+	assert.Equal(t, retryAfter, header.Get("Retry-After"))
+}
+
+func TestSenderHangsUp(t *testing.T) {
+	sink := new(consumertest.LogsSink)
+	url := start(t, nil, sink)
+	conn, err := net.Dial("tcp", strings.Split(url, "/")[2])
+	require.NoError(t, err)
+	_, err = io.WriteString(conn, "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"+a+"\n"+b+"\n{\"torn")
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
+	require.Eventually(t, func() bool { return sink.LogRecordCount() > 0 }, 5*time.Second, 5*time.Millisecond)
+	assert.Equal(t, []string{a, b}, bodies(sink), "what came whole goes on")
+}
+
+// repeated is a body of n lines that exists nowhere as a whole.
+type repeated struct {
+	line string
+	off  int
+	left int
+}
+
+func (r *repeated) Read(p []byte) (n int, err error) {
+	for n < len(p) && r.left > 0 {
+		m := copy(p[n:], r.line[r.off:])
+		n += m
+		if r.off += m; r.off == len(r.line) {
+			r.off = 0
+			r.left--
+		}
+	}
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func TestMemory(t *testing.T) {
+	var taken, peak atomic.Uint64
+	next, err := consumer.NewLogs(func(_ context.Context, logs plog.Logs) error {
+		if taken.Add(uint64(logs.LogRecordCount()))%10_000 == 0 {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			peak.Store(max(peak.Load(), m.HeapInuse))
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	const records = 180_000
+	line := `{"alert_id":"a","detection_type":"other","description":"` + strings.Repeat("x", 1050) + `"}` + "\n"
+	code, got, _ := post(t, start(t, nil, next), &repeated{line: line, left: records})
+	assert.Equal(t, http.StatusOK, code)
+	assert.Equal(t, records, got.Accepted)
+	assert.EqualValues(t, records, taken.Load())
+	assert.Less(t, peak.Load(), uint64(64<<20), "bytes of heap for a body of 200 MB")
+}
+
+func TestPathsThatNoRouterTakes(t *testing.T) {
+	for _, path := range []string{"", "/", "x", "/x/", "/x y", "/x\ty", "/x//y", "/x/../y", "/{x}", "/x?y"} {
+		cfg := createDefaultConfig().(*Config)
+		cfg.Path = path
+		assert.ErrorContains(t, confmap.Validate(cfg), "path", path)
 	}
 }
 

@@ -1,0 +1,48 @@
+package payload
+
+// brackets follows a text that is no JSON to where it may end, piece by piece. It starts before the text's first byte.
+type brackets struct {
+	isElement bool // of an array: without an open bracket it ends before a comma or the array's own bracket
+
+	depth             int
+	inString, escaped bool
+	newline           bool // the byte before was one
+	lost              bool // a string without end: brackets mean nothing any more
+}
+
+// end looks through s[from:], the text's next piece, and returns the offset where the text ends. It must be called with
+// each piece once, up to the first that holds the end.
+func (b *brackets) end(s string, from int) (end int, ok bool) {
+	for i := from; i < len(s); i++ {
+		c := s[i]
+		newline := b.newline
+		b.newline = c == '\n'
+		switch {
+		case newline && c == '{': // the next record, whatever is open
+			return i, true
+		case b.lost:
+		case b.escaped:
+			b.escaped = false
+		case b.inString:
+			switch c {
+			case '\\':
+				b.escaped = true
+			case '"':
+				b.inString = false
+			case '\n':
+				b.lost = true
+			}
+		case c == '"':
+			b.inString = true
+		case c == '{' || c == '[':
+			b.depth++
+		case b.isElement && b.depth == 0 && (c == ',' || c == ']'):
+			return i, true
+		case c == '}' || c == ']':
+			if b.depth--; b.depth <= 0 {
+				return i + 1, true
+			}
+		}
+	}
+	return 0, false
+}
