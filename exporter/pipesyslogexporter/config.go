@@ -1,0 +1,168 @@
+package pipesyslogexporter
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/config/configtls"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/siempipe/siempipe/internal/pipe"
+	"github.com/siempipe/siempipe/internal/syslog"
+)
+
+// Config is the configuration of the exporter. README.md describes each key.
+type Config struct {
+	exporterhelper.TimeoutConfig `mapstructure:",squash"`
+
+	Endpoint string                 `mapstructure:"endpoint"`
+	Network  string                 `mapstructure:"network"`
+	TLS      configtls.ClientConfig `mapstructure:"tls"`
+
+	Header   string `mapstructure:"header"`
+	Framing  string `mapstructure:"framing"`
+	Facility string `mapstructure:"facility"`
+	AppName  string `mapstructure:"app_name"`
+	Hostname string `mapstructure:"hostname"`
+
+	MaxMessageLength int     `mapstructure:"max_message_length"`
+	Overflow         string  `mapstructure:"overflow"`
+	Escape           string  `mapstructure:"escape"`
+	Fields           []Field `mapstructure:"fields"`
+	IncludeInvalid   bool    `mapstructure:"include_invalid"`
+
+	RetryConfig configretry.BackOffConfig                                `mapstructure:"retry_on_failure"`
+	QueueConfig configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// Field is one key of the message, chosen by the user.
+type Field struct {
+	Key  string `mapstructure:"key"`
+	From string `mapstructure:"from"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+const (
+	// minMessageLength leaves room for a header and a scan's ids and codes.
+	minMessageLength = 256
+	// maxMessageLength is far above what any syslog server takes (rsyslog: 8 KiB unless told otherwise).
+	maxMessageLength = 1 << 20
+	// defaultConsumers is how many connections are kept: one is often enough, several outlive a slow peer's round trips.
+	defaultConsumers = 4
+)
+
+func createDefaultConfig() component.Config {
+	retry := configretry.NewDefaultBackOffConfig()
+	retry.InitialInterval = time.Second
+	retry.MaxElapsedTime = 0 // never give a record up because the SIEM is away for long
+	queue := exporterhelper.NewDefaultQueueConfig()
+	queue.BlockOnOverflow = true
+	queue.NumConsumers = defaultConsumers
+	batch := queue.Batch.GetOrInsertDefault()
+	batch.FlushTimeout = 200 * time.Millisecond
+	batch.MinSize = 1000
+	return &Config{
+		TimeoutConfig:    exporterhelper.NewDefaultTimeoutConfig(),
+		Network:          syslog.TCP,
+		TLS:              configtls.NewDefaultClientConfig(),
+		Header:           syslog.RFC5424,
+		Framing:          syslog.OctetCounting,
+		Facility:         "local0",
+		AppName:          "siempipe",
+		MaxMessageLength: pipe.DefaultMaxLength,
+		Overflow:         pipe.OverflowShorten,
+		Escape:           pipe.EscapeBackslash,
+		RetryConfig:      retry,
+		QueueConfig:      configoptional.Some(queue),
+	}
+}
+
+var _ confmap.Validator = (*Config)(nil)
+
+// Validate reports every mistake, each by its key.
+func (c *Config) Validate() error {
+	writer := c.writer()
+	encoder := c.encoder()
+	errs := []error{writer.Validate(), encoder.Validate()}
+	if c.Timeout <= 0 {
+		errs = append(errs, errors.New("timeout: must be positive, or a peer that stops reading would hold its connection for ever"))
+	}
+	header, err := c.header()
+	if err == nil {
+		_, err = syslog.NewHeader(header)
+	}
+	errs = append(errs, err)
+	switch {
+	case c.MaxMessageLength < minMessageLength || c.MaxMessageLength > maxMessageLength:
+		errs = append(errs, fmt.Errorf("max_message_length: %d is not %d to %d", c.MaxMessageLength, minMessageLength, maxMessageLength))
+	case c.Network == syslog.UDP && c.MaxMessageLength > syslog.MaxDatagram:
+		errs = append(errs, fmt.Errorf("max_message_length: a UDP datagram holds at most %d bytes", syslog.MaxDatagram))
+	}
+	if slices.Contains([]string{"1.0", "1.1"}, c.TLS.MinVersion) {
+		errs = append(errs, fmt.Errorf("tls::min_version: %s is broken; 1.2 is the least", c.TLS.MinVersion))
+	}
+	if c.Network != syslog.TCP && (c.TLS.CAFile != "" || c.TLS.CertFile != "" || c.TLS.CAPem != "" || c.TLS.CertPem != "") {
+		errs = append(errs, fmt.Errorf("tls: network %s knows no TLS", c.Network))
+	}
+	return errors.Join(errs...)
+}
+
+// header is the core's configuration of headers.
+func (c *Config) header() (syslog.HeaderConfig, error) {
+	h := syslog.HeaderConfig{Format: c.Header, AppName: c.AppName, Hostname: c.Hostname}
+	if h.Hostname == "" {
+		h.Hostname = ownHostname(c.Header)
+	}
+	var err error
+	if h.Facility, err = syslog.Facility(c.Facility); err != nil {
+		return h, fmt.Errorf("facility: %w", err)
+	}
+	return h, nil
+}
+
+// ownHostname is this machine's name, "" when it is none that a header can hold. RFC 3164, 4.1.2 wants it without domain.
+func ownHostname(format string) string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	if format == syslog.RFC3164 {
+		name, _, _ = strings.Cut(name, ".")
+	}
+	if (&syslog.HeaderConfig{Format: syslog.RFC5424, Hostname: name}).Validate() != nil {
+		return ""
+	}
+	return name
+}
+
+// encoder is the core's configuration of messages.
+func (c *Config) encoder() pipe.Config {
+	fields := make([]pipe.Field, len(c.Fields))
+	for i, f := range c.Fields {
+		fields[i] = pipe.Field{Key: f.Key, From: f.From}
+	}
+	return pipe.Config{Escape: c.Escape, Overflow: c.Overflow, Fields: fields}
+}
+
+// writer is the core's configuration of connections, without TLS.
+func (c *Config) writer() syslog.WriterConfig {
+	return syslog.WriterConfig{
+		Network:   c.Network,
+		Endpoints: []string{c.Endpoint},
+		Framing:   c.Framing,
+		Timeout:   max(0, c.Timeout),
+	}
+}
