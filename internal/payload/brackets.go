@@ -18,7 +18,7 @@ func (b *brackets) end(s string, from int) (end int, ok bool) {
 		newline := b.newline
 		b.newline = c == '\n'
 		switch {
-		case newline && c == '{': // the next record, whatever is open
+		case newline && beginsRecord(c): // whatever is open
 			return i, true
 		case b.lost:
 		case b.escaped:
@@ -45,4 +45,16 @@ func (b *brackets) end(s string, from int) (end int, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// beginsRecord reports whether a line that begins with c, right behind broken JSON, is taken for the next record: an object,
+// or text that no line of a JSON value begins with. Others may still belong to what is broken.
+func beginsRecord(c byte) bool {
+	switch {
+	case c == '{' || c == '<': // a finding; a syslog header
+		return true
+	case c == 't' || c == 'f' || c == 'n': // true, false, null
+		return false
+	}
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }

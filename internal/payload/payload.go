@@ -46,7 +46,7 @@ type Item struct {
 // of records: Records, records, results, findings, attack_paths. Behind a scan_id the first object of a payload may have
 // that member too. A member that marks a record before it makes it one: taking a record apart would lose its other members.
 //
-// Broken JSON ends where its brackets close, or else before the next line that begins with a brace, so that one bad
+// Broken JSON ends where its brackets close, or else before the next line that begins like a record, so that one bad
 // record never takes its neighbours with it.
 func Cut(r io.Reader, opts Options, emit func(Item) error) error {
 	if opts.MaxRecordBytes == 0 {
@@ -339,7 +339,7 @@ func isSyntax(err error) bool {
 }
 
 // broken emits a text that begins like JSON and is none: up to where its brackets close, or else to the next line that
-// begins with a brace, or else to the end. An element of an array that opens no bracket ends before the next comma.
+// begins like a record, or else to the end. An element of an array that opens no bracket ends before the next comma.
 func (c *cutter) broken(isElement bool) error {
 	b := brackets{isElement: isElement}
 	from := 0

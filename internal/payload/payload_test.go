@@ -70,6 +70,7 @@ func TestCut(t *testing.T) {
 		"text and JSON":               {"x\n" + a + "\ny", []string{"x", a, "y"}},
 		"half at the end":             {a + "\n" + `{"half":`, []string{a, `{"half":`}},
 		"half before a line":          {`{"half":` + "\n" + a + "\n" + b, []string{`{"half":` + "\n" + a} /* replaced below */},
+		"half before text":            {`{"half":` + "\ndatetime:1|Scan ID:a\n<14>x\n" + a, []string{`{"half":`, "datetime:1|Scan ID:a", "<14>x", a}},
 		"half string":                 {`{"half":"x` + "\n" + a + "\n" + b, []string{`{"half":"x`, a, b}},
 		"half list":                   {`{"half":[1,` + "\n" + a + "\n" + b, []string{`{"half":[1,`, a, b}},
 		"broken inside":               {b + "\n" + `{"x":}` + "\n" + a, []string{b, `{"x":}`, a}},
