@@ -148,13 +148,3 @@ func (h *Header) Append(dst []byte, t time.Time, s Severity) []byte {
 	}
 	return append(dst, h.rest...)
 }
-
-// MaxLen is the length of the longest header in bytes.
-func (h *Header) MaxLen() int {
-	longest := time.Date(2026, time.December, 31, 23, 59, 59, 999_999_000, time.UTC)
-	n := len(h.Append(nil, longest, Debug))
-	if h.format != None && h.facility < 13 { // a PRI of two digits may be of one for another severity, never of more
-		n++
-	}
-	return n
-}
