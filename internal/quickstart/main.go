@@ -10,11 +10,22 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/siempipe/siempipe/internal/trial"
 )
+
+// printable quotes a message that would not show on a terminal as it is.
+func printable(message string) string {
+	if strings.ContainsFunc(message, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(message)
+	}
+	return message
+}
 
 const (
 	readyTimeout = 30 * time.Second
@@ -48,7 +59,7 @@ func run(binary, configFile, testdata string, once bool) (err error) {
 	}
 
 	fmt.Printf("== Pipe messages, as the listener on %s gets them\n", cfg.syslog)
-	listener, err := trial.Listen(cfg.syslog, func(message string) { fmt.Printf("%q\n", message) })
+	listener, err := trial.Listen(cfg.syslog, func(message string) { fmt.Println(printable(message)) })
 	if err != nil {
 		return fmt.Errorf("listener for pipe messages: %w", err)
 	}

@@ -20,6 +20,7 @@ type Case struct {
 	Format, Name string
 	Input        string
 	Golden       Golden
+	Message      string // its pipe message at the default settings, without a header
 }
 
 // Golden is what a case's golden file says.
@@ -40,8 +41,8 @@ type Golden struct {
 	} `json:"disposition"`
 }
 
-// Corpus reads testdata: a folder for each format, with <case>.in and <case>.golden.json. An input without a golden is an
-// error, and so is a format without a folder.
+// Corpus reads testdata: a folder for each format, with <case>.in, <case>.golden.json and <case>.pipe. An input without the
+// others is an error, and so is a format without a folder.
 func Corpus(testdata string) ([]Case, error) {
 	var cases []Case
 	var errs []error
@@ -80,7 +81,9 @@ func readCase(format, path string) (Case, error) {
 	if err := json.Unmarshal(golden, &c.Golden); err != nil {
 		return c, fmt.Errorf("%s: %w", goldenPath, err)
 	}
-	return c, nil
+	message, err := os.ReadFile(strings.TrimSuffix(path, ".in") + ".pipe")
+	c.Message = strings.TrimSuffix(string(message), "\n")
+	return c, err
 }
 
 // PostFormat is the format to post the case as: its golden's, or "" where the golden says that no format claims it.
