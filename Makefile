@@ -13,7 +13,7 @@ build/ocb/go.mod: builder-config.yaml go.mod $(TOOLS)/builder
 
 # -mod=mod: a package that the checkout has begun to use may need a line in ocb's go.mod.
 bin/siempipe: build/ocb/go.mod go.sum $(OURS)
-	cd build/ocb && go build -mod=mod -trimpath -ldflags="-s -w" -o $(CURDIR)/$@ .
+	cd build/ocb && CGO_ENABLED=0 go build -mod=mod -trimpath -ldflags="-s -w" -o $(CURDIR)/$@ .
 	@touch $@
 
 $(TOOLS)/%: internal/tools/%/go.mod internal/tools/%/go.sum
