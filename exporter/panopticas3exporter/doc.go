@@ -4,3 +4,4 @@
 package panopticas3exporter
 
 //go:generate mdatagen metadata.yaml
+//go:generate go test -run ^TestConfigSchema$ . -update-schema

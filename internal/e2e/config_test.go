@@ -3,10 +3,13 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 )
 
 func TestComponentsAreInTheBinary(t *testing.T) {
@@ -41,6 +44,38 @@ func TestExamplesValidate(t *testing.T) {
 			require.NoError(t, err, out)
 		})
 	}
+}
+
+// The schemas are for editors; they must take what the collector takes.
+func TestExamplesFollowTheSchemas(t *testing.T) {
+	paths, err := filepath.Glob("../../*/*/config.schema.json")
+	require.NoError(t, err)
+	schemas := map[string]*jsonschema.Schema{}
+	for _, path := range paths {
+		schema, err := jsonschema.NewCompiler().Compile(path)
+		require.NoError(t, err, path)
+		schemas[schema.Title] = schema
+	}
+	for _, id := range []string{"receiver/findings", "processor/siem", "exporter/panoptica_s3", "exporter/pipe_syslog"} {
+		require.Contains(t, schemas, id)
+	}
+	examples, err := filepath.Glob("../../examples/*.yaml")
+	require.NoError(t, err)
+	for _, path := range examples {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		var config map[string]map[string]any
+		require.NoError(t, yaml.Unmarshal(text, &config), path)
+		for class, id := range map[string]string{"receivers": "receiver/", "processors": "processor/", "exporters": "exporter/"} {
+			for name, settings := range config[class] {
+				kind, _, _ := strings.Cut(name, "/")
+				if schema := schemas[id+kind]; schema != nil && settings != nil {
+					assert.NoError(t, schema.Validate(settings), "%s: %s", path, name)
+				}
+			}
+		}
+	}
+	assert.Error(t, schemas["exporter/panoptica_s3"].Validate(map[string]any{"compresion": "gzip"}))
 }
 
 func TestValidateNamesEveryMistake(t *testing.T) {

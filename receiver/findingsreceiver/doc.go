@@ -3,3 +3,4 @@
 package findingsreceiver
 
 //go:generate mdatagen metadata.yaml
+//go:generate go test -run ^TestConfigSchema$ . -update-schema

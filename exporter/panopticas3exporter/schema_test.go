@@ -1,0 +1,17 @@
+package panopticas3exporter
+
+import (
+	"testing"
+
+	"github.com/siempipe/siempipe/internal/configschema"
+	"github.com/siempipe/siempipe/internal/objectstore"
+)
+
+func TestConfigSchema(t *testing.T) {
+	configschema.Check(t, "exporter/panoptica_s3", createDefaultConfig(), configschema.Enums{
+		"compression":                  {string(objectstore.None), string(objectstore.Gzip), string(objectstore.Zstd)},
+		"partition_time":               {partitionByEvent, partitionByExport},
+		"server_side_encryption::type": {sseAES256, sseKMS},
+		"test_message":                 {testOff, testOnStart},
+	})
+}

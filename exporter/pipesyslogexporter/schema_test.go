@@ -1,0 +1,19 @@
+package pipesyslogexporter
+
+import (
+	"testing"
+
+	"github.com/siempipe/siempipe/internal/configschema"
+	"github.com/siempipe/siempipe/internal/pipe"
+	"github.com/siempipe/siempipe/internal/syslog"
+)
+
+func TestConfigSchema(t *testing.T) {
+	configschema.Check(t, "exporter/pipe_syslog", createDefaultConfig(), configschema.Enums{
+		"network":  {syslog.TCP, syslog.UDP, syslog.Unix},
+		"header":   {syslog.RFC5424, syslog.RFC3164, syslog.None},
+		"framing":  {syslog.OctetCounting, syslog.Newline},
+		"overflow": {pipe.OverflowShorten, pipe.OverflowSplit, pipe.OverflowDrop},
+		"escape":   {pipe.EscapeBackslash, pipe.EscapeReplace, pipe.EscapeNone},
+	})
+}

@@ -1,0 +1,11 @@
+package findingsreceiver
+
+import (
+	"testing"
+
+	"github.com/siempipe/siempipe/internal/configschema"
+)
+
+func TestConfigSchema(t *testing.T) {
+	configschema.Check(t, "receiver/findings", createDefaultConfig(), nil)
+}
