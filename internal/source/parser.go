@@ -29,8 +29,11 @@ type Options struct {
 	TenantID string
 	// SourceID and SourceLabel become p_source_id and p_source_label of log records.
 	SourceID, SourceLabel string
-	// ScansAsFindings turns scans into findings.
+	// ScansAsFindings turns scans into findings; scan_finding.go says how.
 	ScansAsFindings bool
+	// VerdictSeverities change VerdictSeverities: the severity of a verdict (its code or word), in the words of the SIEM
+	// schema or "none". "unknown" stands for verdicts that neither this nor VerdictSeverities knows.
+	VerdictSeverities map[string]string
 	// MaxRecordBytes is the longest record that is parsed; 0 is DefaultMaxRecordBytes.
 	MaxRecordBytes int
 }
@@ -42,6 +45,8 @@ type Parser struct {
 	in      Input
 	finding finding.Finding
 	buf     []byte
+
+	severities map[string]record.Severity
 }
 
 // NewParser checks the options and returns a parser.
@@ -59,10 +64,11 @@ func NewParser(opts Options) (*Parser, error) {
 	if opts.MaxRecordBytes == 0 {
 		opts.MaxRecordBytes = DefaultMaxRecordBytes
 	}
-	if err := errors.Join(errs...); err != nil {
+	severities, err := verdictSeverities(opts.VerdictSeverities)
+	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
-	return &Parser{opts: opts}, nil
+	return &Parser{opts: opts, severities: severities}, nil
 }
 
 func unknownFormat(name string) error {
@@ -100,7 +106,13 @@ func (p *Parser) parse(raw, format string, rec *record.Record) error {
 		return err
 	}
 	rec.Format = f.Name
-	return f.parse(p, &p.in, rec)
+	if err := f.parse(p, &p.in, rec); err != nil {
+		return err
+	}
+	if p.opts.ScansAsFindings && f.scans && !isScanFinding(&p.in) {
+		return p.scanToFinding(rec)
+	}
+	return nil
 }
 
 // formatOf finds the format of the input: the one that is named, or the only one that claims it.

@@ -43,6 +43,9 @@ func parsePerceptionPoint(p *Parser, in *Input, rec *record.Record) error {
 		}
 		return errors.New("not a JSON object")
 	}
+	if isScanFinding(in) {
+		return parsePanoptica(p, in, rec)
+	}
 	id, err := apiScanID(in)
 	if err != nil {
 		return err
@@ -84,7 +87,7 @@ func parsePerceptionPoint(p *Parser, in *Input, rec *record.Record) error {
 	rec.ID = id
 	rec.AccountID = textOrNumber(in.Get("organization_id"))
 	rec.EventType = eventTypeOfScan(event)
-	rec.Severity = SeverityOfVerdict(verdict)
+	rec.Severity = p.severity(verdict)
 	if t, ok := pipe.ParseEpoch(datetime); ok {
 		rec.Time = t
 	}

@@ -29,6 +29,9 @@ func claimsPerceptionPointSyslog(in *Input) bool {
 }
 
 func parsePerceptionPointSyslog(p *Parser, in *Input, rec *record.Record) error {
+	if in.IsObject && isScanFinding(in) {
+		return parsePanoptica(p, in, rec)
+	}
 	rec.TenantID = p.opts.TenantID
 	if in.IsObject {
 		return parseScanBody(p, in, rec)
@@ -61,7 +64,7 @@ func parsePerceptionPointSyslog(p *Parser, in *Input, rec *record.Record) error 
 	}
 	p.buf = append(body, '}')
 	rec.Body = string(p.buf)
-	l.fill(rec)
+	l.fill(p, rec)
 	return nil
 }
 
@@ -78,7 +81,7 @@ func parseScanBody(p *Parser, in *Input, rec *record.Record) error {
 		return errors.New("Scan ID: no key of a Perception Point line in the object")
 	}
 	rec.Body = p.rewrite(in, nil, nil)
-	l.fill(rec)
+	l.fill(p, rec)
 	return nil
 }
 
@@ -113,7 +116,7 @@ func (l *scanLine) set(key, value string) bool {
 }
 
 // fill sets the facts of rec beside its body, which must be there.
-func (l *scanLine) fill(rec *record.Record) {
+func (l *scanLine) fill(p *Parser, rec *record.Record) {
 	if rec.ID = l.id; rec.ID == "" { // by the pairs alone: the header and the flags are not the scan
 		rec.ID = contentID(rec.Body, "ambiguous", "truncated", "raw")
 	}
@@ -128,7 +131,7 @@ func (l *scanLine) fill(rec *record.Record) {
 			rec.EventType = record.URLScan
 		}
 	}
-	rec.Severity = SeverityOfVerdict(l.verdict)
+	rec.Severity = p.severity(l.verdict)
 	if t, ok := pipe.ParseEpoch(l.datetime); ok {
 		rec.Time = t
 	}
@@ -145,28 +148,4 @@ func eventTypeOfScan(event string) string {
 		return record.URLScan
 	}
 	return record.Other
-}
-
-// VerdictSeverities is the severity of each verdict, by code and by the word the vendor's documentation uses for it. Every
-// other verdict has none: a new code must not look harmless.
-// Source: https://docs.perception-point.io/WP/Content/PP/Verdicts.htm
-var VerdictSeverities = [...]struct {
-	Code, Word string
-	Severity   record.Severity
-}{
-	{pipe.VerdictMalicious, "Malicious", record.SeverityHigh},
-	{pipe.VerdictRestricted, "Restricted", record.SeverityHigh},
-	{pipe.VerdictSuspicious, "Suspicious", record.SeverityMedium},
-	{pipe.VerdictSpam, "Spam", record.SeverityLow},
-	{pipe.VerdictClean, "Clean", record.SeverityInformation},
-}
-
-// SeverityOfVerdict looks a verdict up in VerdictSeverities.
-func SeverityOfVerdict(verdict string) record.Severity {
-	for i := range VerdictSeverities {
-		if row := &VerdictSeverities[i]; row.Code == verdict || row.Word == verdict {
-			return row.Severity
-		}
-	}
-	return record.SeverityUnknown
 }

@@ -12,9 +12,11 @@ type Format struct {
 	Name string
 	// Doc is the address of the vendor's description.
 	Doc string
-	// EventTypes are those that its records can have, beside invalid.
+	// EventTypes are those that its records can have, beside invalid and, for scans, the findings made of them.
 	EventTypes []string
 
+	// scans says that its records are scans, which Options.ScansAsFindings turns into findings.
+	scans bool
 	// claims reports whether the input is in this format, by marks that no other format has.
 	claims func(*Input) bool
 	// parse fills rec from the input. Its error makes the record invalid; rec may then be half filled.
@@ -36,13 +38,13 @@ var Formats = []Format{
 		Name:       "perception_point",
 		Doc:        "https://docs.perception-point.io/WP/Content/PP/API-Scan-search.htm",
 		EventTypes: []string{record.EmailScan, record.FileScan, record.URLScan, record.Other},
-		claims:     claimsPerceptionPoint, parse: parsePerceptionPoint,
+		claims:     claimsPerceptionPoint, scans: true, parse: parsePerceptionPoint,
 	},
 	{
 		Name:       "perception_point_syslog",
 		Doc:        "https://docs.perception-point.io/WP/Content/PP/SIEM.htm",
 		EventTypes: []string{record.EmailScan, record.FileScan, record.URLScan, record.Other},
-		claims:     claimsPerceptionPointSyslog, parse: parsePerceptionPointSyslog,
+		claims:     claimsPerceptionPointSyslog, scans: true, parse: parsePerceptionPointSyslog,
 	},
 }
 

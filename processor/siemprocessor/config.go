@@ -24,14 +24,21 @@ func (s *Suppressions) Validate() error {
 	return nil
 }
 
+// validateScanSeverities checks what the core says of the severities of verdicts.
+func validateScanSeverities(severities map[string]string) error {
+	_, err := source.NewParser(source.Options{VerdictSeverities: severities})
+	return err
+}
+
 // options are the core's part of the configuration.
 func (c *Config) options() source.Options {
 	return source.Options{
-		Format:          c.Format,
-		TenantID:        c.TenantID,
-		SourceID:        c.SourceID,
-		SourceLabel:     c.SourceLabel,
-		ScansAsFindings: c.ScansAsFindings,
-		MaxRecordBytes:  c.MaxRecordBytes,
+		Format:            c.Format,
+		TenantID:          c.TenantID,
+		SourceID:          c.SourceID,
+		SourceLabel:       c.SourceLabel,
+		ScansAsFindings:   c.ScansAsFindings,
+		VerdictSeverities: c.ScanSeverities,
+		MaxRecordBytes:    c.MaxRecordBytes,
 	}
 }

@@ -60,6 +60,8 @@ type Config struct {
 	MaxRecordBytes int `mapstructure:"max_record_bytes"`
 	// What becomes of records that cannot be parsed or fail their schema; keep sends them on as event type invalid.
 	OnInvalid string `mapstructure:"on_invalid"`
+	// Severities of Perception Point verdicts where they differ from the default; by code or word, unknown for verdicts without a row. A value is Information, Low, Medium, High, Critical or none.
+	ScanSeverities map[string]string `mapstructure:"scan_severities,omitempty"`
 	// Turn Perception Point scans into findings of the Panoptica SIEM schema.
 	ScansAsFindings bool `mapstructure:"scans_as_findings"`
 	// p_source_id of log records.
@@ -92,6 +94,10 @@ func (c *Config) Validate() error {
 
 	if !slices.Contains([]string{"keep", "drop"}, c.OnInvalid) {
 		err = errors.Join(err, errors.New("on_invalid must be one of [keep, drop]"))
+	}
+
+	if inner_err := validateScanSeverities(c.ScanSeverities); inner_err != nil {
+		err = errors.Join(err, inner_err)
 	}
 
 	if matched, _ := regexp.MatchString(`^(id.*)?$`, c.TenantID); !matched {

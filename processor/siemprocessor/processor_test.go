@@ -273,3 +273,28 @@ func BenchmarkProcess(b *testing.B) {
 		}
 	}
 }
+
+func TestScansAsFindings(t *testing.T) {
+	const scan = `{"full_scan_id":"X_1_a","origin":"email","verbose_verdict":"MAL"}`
+	const line = `datetime:1612422455.63|Scan ID:X_1_b|Event:Email Scanned|Verdict:CLN|Sample:s`
+	cfg := defaults()
+	conf := confmap.NewFromStringMap(map[string]any{"scans_as_findings": true, "scan_severities": map[string]any{"MAL": "Critical"}})
+	require.NoError(t, conf.Unmarshal(cfg))
+	require.NoError(t, confmap.Validate(cfg))
+	out := run(t, cfg, nop(), scan, line, finding)
+	require.Len(t, out, 3)
+	for i, want := range []plog.SeverityNumber{plog.SeverityNumberFatal, plog.SeverityNumberInfo, plog.SeverityNumberError} {
+		eventType, _ := out[i].Attributes().Get(record.AttrEventType)
+		assert.Equal(t, record.SecurityFinding, eventType.Str())
+		assert.Equal(t, want, out[i].SeverityNumber())
+	}
+	assert.Contains(t, out[0].Body().Str(), `"severity":"Critical"`)
+	assert.Equal(t, finding, out[2].Body().Str())
+
+	out = run(t, defaults(), nop(), scan)
+	assert.Equal(t, plog.SeverityNumberError, out[0].SeverityNumber())
+
+	cfg = defaults()
+	cfg.ScanSeverities = map[string]string{"MAL": "Dreadful"}
+	assert.ErrorContains(t, confmap.Validate(cfg), "scan_severities")
+}
