@@ -11,17 +11,24 @@ import (
 	"unicode/utf8"
 
 	"github.com/siempipe/siempipe/internal/jsonscan"
+	"github.com/siempipe/siempipe/internal/source"
 )
 
-// DefaultMaxRecordBytes is the longest record that is cut whole: far above what a parser takes, so that the whole of a
-// record that is too long for it can be kept as invalid, and far below what memory holds.
-const DefaultMaxRecordBytes = 16 << 20
+// DefaultMaxRecordBytes is the longest record that is cut whole: four times what a parser takes, so that the whole of a
+// record that is too long for it can be kept as invalid, and little enough for each of many requests at once to hold one.
+const DefaultMaxRecordBytes = 4 << 20
 
 // chunkBytes is how much is read at once. It bounds the memory of a payload of short records.
 const chunkBytes = 64 << 10
 
-// Options bound the cutting.
+// Options bound the cutting and say what is known of the payload.
 type Options struct {
+	// Format is the source format that the payload is in, "" or source.Auto when that is not known. It decides which lines
+	// of text are headers: with a format that has none, none are.
+	Format string
+	// Fields is the header line that holds for the first lines of text, where the payload begins behind its own: when a
+	// growing object is read on. A header line in the payload takes its place.
+	Fields string
 	// MaxRecordBytes is the longest record that is cut whole; 0 is DefaultMaxRecordBytes. Of a longer one that much is
 	// emitted, with an Err, and the rest is left out.
 	MaxRecordBytes int
@@ -37,6 +44,17 @@ type Item struct {
 	Err error
 	// ScanID and ScanStatus are what a scan envelope has said so far: its members before the findings.
 	ScanID, ScanStatus string
+	// Fields is the header line that the record stands under, "" when there is none: the names of a flow log's fields. A
+	// receiver hands it to the parser as the record's siem.fields attribute. Header lines themselves are no records.
+	Fields string
+	// Offset is where in the payload the record's text begins, in bytes of the uncompressed payload, and End where it ends. Offset is the same whenever the same payload is read, and so is a part of what a receiver puts
+	// into siem.origin. A payload of lines may be read on from End, with Fields; one that holds Inside records may not.
+	Offset, End int64 // a line's End is behind its line end
+	// Inside says that the record is an element of an array or envelope.
+	Inside bool
+	// Open says that the payload ended before the record did: a line without a line end, JSON without its last bracket. More
+	// of it may be on its way where the payload is an object that grows.
+	Open bool
 }
 
 // Cut reads r to its end and emits its records in order. It returns the first error of r or of emit; records that were
@@ -52,7 +70,7 @@ func Cut(r io.Reader, opts Options, emit func(Item) error) error {
 	if opts.MaxRecordBytes == 0 {
 		opts.MaxRecordBytes = DefaultMaxRecordBytes
 	}
-	c := &cutter{window: window{r: r}, max: opts.MaxRecordBytes, emitItem: emit}
+	c := &cutter{window: window{r: r}, max: opts.MaxRecordBytes, format: opts.Format, fields: opts.Fields, emitItem: emit}
 	err := c.payload()
 	if errors.Is(err, errEnd) {
 		err = nil
@@ -70,32 +88,44 @@ type cutter struct {
 
 	count              int
 	scanID, scanStatus string
+	format, fields     string
+	inside             int  // arrays and envelopes that are open
+	ended              bool // the payload has ended where a line end or a bracket was looked for
 
 	noLine int64 // up to this offset of the payload no object is known to be a line of its own
 }
 
 // emit hands out the next n bytes of the window as a record.
 func (c *cutter) emit(n int) error {
-	raw := strings.Trim(c.rest()[:n], " \t\r\n")
+	raw := strings.TrimLeft(c.rest()[:n], blanks)
+	offset := c.offset(n - len(raw))
+	raw = strings.TrimRight(raw, blanks)
 	c.pos += n
 	if raw == "" {
 		return nil
 	}
 	if whole := c.whole(raw); whole < len(raw) {
-		return c.emitCut(raw[:whole], len(raw)-whole)
+		return c.emitCut(raw[:whole], len(raw)-whole, offset)
 	}
-	return c.emitItem(c.item(raw))
+	item := c.item(raw, offset)
+	item.Open = c.ended
+	return c.emitItem(item)
 }
 
+// blanks are what stands between records.
+const blanks = " \t\r\n"
+
 // emitCut hands out the beginning of a record that is too long.
-func (c *cutter) emitCut(raw string, left int) error {
-	item := c.item(raw)
+func (c *cutter) emitCut(raw string, left int, offset int64) error {
+	item := c.item(raw, offset)
 	item.Err = fmt.Errorf("record longer than %d bytes; %d bytes at its end are left out", c.max, left)
 	return c.emitItem(item)
 }
 
-func (c *cutter) item(raw string) Item {
-	item := Item{Index: c.count, Raw: strings.Clone(raw), ScanID: c.scanID, ScanStatus: c.scanStatus}
+// item makes the next item, for a text that began at an offset and has been passed.
+func (c *cutter) item(raw string, offset int64) Item {
+	item := Item{Index: c.count, Raw: strings.Clone(raw), ScanID: c.scanID, ScanStatus: c.scanStatus, Fields: c.fields,
+		Offset: offset, End: c.offset(0), Inside: c.inside > 0}
 	c.count++
 	return item
 }
@@ -174,18 +204,29 @@ func (c *cutter) line() error {
 	from := 0
 	for {
 		if end, ok := lineEnd(c.rest(), from); ok {
-			return c.emit(end)
+			return c.emitLine(end)
 		}
 		from = len(c.rest())
 		if from > c.max {
 			return c.tooLong(lineEnd)
 		}
 		if err := c.more(); err == errEnd {
-			return c.emit(len(c.rest()))
+			c.ended = true
+			return c.emitLine(len(c.rest()))
 		} else if err != nil {
 			return err
 		}
 	}
+}
+
+// emitLine hands out the next n bytes as a record, or takes them for the header of those that follow.
+func (c *cutter) emitLine(n int) error {
+	if line := strings.Trim(c.rest()[:n], blanks); source.IsHeader(c.format, line) {
+		c.fields = strings.Clone(line)
+		c.pos += n
+		return nil
+	}
+	return c.emit(n)
 }
 
 // lineEnd finds the end of a line in s[from:].
@@ -293,6 +334,8 @@ func (c *cutter) array() error {
 
 // elements cuts the elements of an array whose opening bracket has been passed, up to its closing one.
 func (c *cutter) elements() error {
+	c.inside++
+	defer func() { c.inside-- }()
 	for {
 		if err := c.skipBlanks(); err != nil {
 			return err
@@ -351,6 +394,7 @@ func (c *cutter) broken(isElement bool) error {
 			return c.tooLong(b.end)
 		}
 		if err := c.more(); err == errEnd {
+			c.ended = true
 			return c.emit(len(c.rest()))
 		} else if err != nil {
 			return err
@@ -362,7 +406,7 @@ func (c *cutter) broken(isElement bool) error {
 // not lost with it. All of the rest has been looked through for that end.
 func (c *cutter) tooLong(endIn func(s string, from int) (end int, ok bool)) error {
 	n := c.whole(c.rest())
-	raw := strings.Clone(c.rest()[:n])
+	raw, offset := strings.Clone(c.rest()[:n]), c.offset(0)
 	left := len(c.rest()) - n
 	for {
 		c.pos = len(c.s)
@@ -378,5 +422,5 @@ func (c *cutter) tooLong(endIn func(s string, from int) (end int, ok bool)) erro
 		}
 		left += len(c.rest())
 	}
-	return c.emitCut(raw, left)
+	return c.emitCut(raw, left, offset)
 }

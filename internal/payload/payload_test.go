@@ -336,3 +336,61 @@ func BenchmarkCut(b *testing.B) {
 		})
 	}
 }
+
+const flowHeader = "account-id version interface-id srcaddr dstaddr log-status start end"
+
+// TestHeader: a header line is no record; the lines behind it stand under it, up to the next one.
+func TestHeader(t *testing.T) {
+	const other = "version srcaddr dstaddr start end log-status"
+	in := "2 a\n" + flowHeader + "\r\n1 b\n\n1 c\n" + other + "\n3 d"
+	for format, want := range map[string][]string{
+		"":             {"2 a|", "1 b|" + flowHeader, "1 c|" + flowHeader, "3 d|" + other},
+		"aws.vpc_flow": {"2 a|", "1 b|" + flowHeader, "1 c|" + flowHeader, "3 d|" + other},
+		"aws.alb":      {"2 a|", flowHeader + "|", "1 b|", "1 c|", other + "|", "3 d|"},
+	} {
+		var got []string
+		_, items := cut(t, in, Options{Format: format})
+		for _, item := range items {
+			got = append(got, item.Raw+"|"+item.Fields)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", format, got, want)
+		}
+	}
+}
+
+// TestReadOn: a payload of lines that is read on from any record's End with its Fields gives the rest of the records.
+func TestReadOn(t *testing.T) {
+	in := flowHeader + "\n1 a\r\n\n2 b\n" + `{"x":1} {"y":2}` + "\n3 c\n" + "4 d"
+	_, all := cut(t, in, Options{})
+	if len(all) != 6 || !all[5].Open || all[4].Open {
+		t.Fatalf("%+v", all)
+	}
+	for i, item := range all {
+		if text := in[item.Offset:]; !strings.HasPrefix(text, item.Raw) || item.Inside {
+			t.Errorf("%q is not at %d", item.Raw, item.Offset)
+		}
+		_, rest := cut(t, in[item.End:], Options{Fields: item.Fields})
+		if len(rest) != len(all)-i-1 {
+			t.Errorf("behind %q: %+v", item.Raw, rest)
+		}
+		for j := range rest {
+			if want := all[i+1+j]; rest[j].Raw != want.Raw || rest[j].Fields != want.Fields || rest[j].Offset+item.End != want.Offset {
+				t.Errorf("behind %q: %+v, want %+v", item.Raw, rest[j], want)
+			}
+		}
+	}
+}
+
+func TestInside(t *testing.T) {
+	in := `{"Records": [{"eventID":"1"} , {"eventID":"2"}]} {"a":1}`
+	_, items := cut(t, in, Options{})
+	if len(items) != 3 || !items[0].Inside || !items[1].Inside || items[2].Inside {
+		t.Fatalf("%+v", items)
+	}
+	for _, item := range items {
+		if !strings.HasPrefix(in[item.Offset:], item.Raw) || item.End != item.Offset+int64(len(item.Raw)) {
+			t.Errorf("%+v", item)
+		}
+	}
+}

@@ -26,6 +26,12 @@ const (
 	AttrFormat    = "siem.format"
 	AttrID        = "siem.id"
 	AttrError     = "siem.error"
+	// AttrFields is the header line that a line of text stands under, set by receivers of whole files: the names of a flow
+	// log's fields. The siem processor reads it and takes it away.
+	AttrFields = "siem.fields"
+	// AttrOrigin says where a record stands, the same whenever it is read: address of the object and offset in it. It goes
+	// into p_row_id, so that two equal lines of one file are two rows.
+	AttrOrigin = "siem.origin"
 	// AttrScanID and AttrScanStatus carry what a scan envelope says of all its findings.
 	AttrScanID     = "siem.scan_id"
 	AttrScanStatus = "siem.scan_status"

@@ -8,6 +8,8 @@ import (
 
 // Input is one raw record, scanned once. It belongs to its Parser and is valid until the next Parse.
 type Input struct {
+	// Context is what the receiver knows of the record.
+	Context
 	// Raw is the text without blanks and a byte order mark around it.
 	Raw string
 	// Members are those of the JSON object that Raw is; none when JSONErr is set.

@@ -75,13 +75,32 @@ func unknownFormat(name string) error {
 	return fmt.Errorf("unknown format %.64q, want %s or one of %s", name, Auto, strings.Join(Names(), ", "))
 }
 
-// Parse reads one raw record, in the named format or, with "", the one of the options. It never fails: what cannot be
-// read becomes a record of event type invalid, which says why and holds the input. rec is overwritten; its strings may
-// be parts of raw. A compact record that needs no change is taken as it is, without allocating.
+// Context is what a receiver knows of a record beside its text.
+type Context struct {
+	// Format is the record's source format; "" is the one of the options.
+	Format string
+	// Fields is the header line that a line of text stands under (siem.fields); "" is the one of the options, or else the
+	// format's default.
+	Fields string
+	// Origin is where the record stands, the same whenever it is read (siem.origin); "" where nothing tells.
+	Origin string
+	// Received is when the record was taken in.
+	Received time.Time
+}
+
+// Parse is ParseIn for a record of which nothing but its format is known.
 func (p *Parser) Parse(raw, format string, received time.Time, rec *record.Record) {
-	*rec = record.Record{Received: received}
-	if err := p.parse(raw, format, rec); err != nil {
-		*rec = NewInvalid(raw, rec.Format, err.Error(), received)
+	p.ParseIn(raw, Context{Format: format, Received: received}, rec)
+}
+
+// ParseIn reads one raw record. It never fails: what cannot be read becomes a record of event type invalid, which says why
+// and holds the input. rec is overwritten; its strings may be parts of raw. A compact finding that needs no change is taken
+// as it is, without allocating.
+func (p *Parser) ParseIn(raw string, in Context, rec *record.Record) {
+	*rec = record.Record{Received: in.Received}
+	p.in.Context = in
+	if err := p.parse(raw, in.Format, rec); err != nil {
+		*rec = NewInvalid(raw, rec.Format, err.Error(), in.Received)
 	}
 	p.in.reset()
 	if cap(p.buf) > maxScratch {

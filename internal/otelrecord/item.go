@@ -1,0 +1,54 @@
+package otelrecord
+
+import (
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/siempipe/siempipe/internal/payload"
+	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/source"
+)
+
+// WriteItem puts a record that was cut out of a payload into an empty log record, for the siem processor to parse: its text
+// as the body, and as attributes the format ("" when not known), what its payload says of it, and its origin when the
+// payload has an address ("" when it has none). What no parser can take is written as the invalid record that it becomes,
+// and why is returned.
+func WriteItem(item *payload.Item, format, address string, received time.Time, lr plog.LogRecord) error {
+	err := item.Err
+	if err == nil {
+		err = source.Check(item.Raw, format)
+	}
+	if err != nil {
+		if format == "" {
+			format = source.Auto
+		}
+		rec := source.NewInvalid(item.Raw, format, err.Error(), received)
+		Write(&rec, lr)
+	} else {
+		lr.SetObservedTimestamp(pcommon.NewTimestampFromTime(received))
+		lr.Body().SetStr(item.Raw)
+		if format != "" {
+			lr.Attributes().PutStr(record.AttrFormat, format)
+		}
+	}
+	if address != "" {
+		lr.Attributes().PutStr(record.AttrOrigin, Origin(address, item.Offset))
+	}
+	for _, a := range [...]struct{ name, value string }{
+		{record.AttrFields, item.Fields}, {record.AttrScanID, item.ScanID}, {record.AttrScanStatus, item.ScanStatus},
+	} {
+		if a.value != "" {
+			lr.Attributes().PutStr(a.name, a.value)
+		}
+	}
+	return err
+}
+
+// Origin is where a record stands, for siem.origin: the address of its object (s3://bucket/key) and the offset of its text
+// in it, in bytes after decompression.
+func Origin(address string, offset int64) string {
+	return address + "#" + strconv.FormatInt(offset, 10)
+}
