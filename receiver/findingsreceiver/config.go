@@ -25,6 +25,9 @@ const (
 	defaultMaxDecompressedSize = 1 << 30
 	// confighttp's 30 s would cut off a large body on a slow line while it is still being taken.
 	defaultBodyTimeout = 5 * time.Minute
+	// What a request may hold is bounded (one record and one batch, and max_request_body_size on disk while a signature is
+	// unchecked); this bounds all of them. Far more than keep two cores busy.
+	defaultMaxConcurrentRequests = 64
 
 	defaultHMACHeader = "X-Signature-256"
 	minSecretBytes    = 16 // 128 bits; a shorter secret can be searched for
@@ -39,6 +42,8 @@ type Config struct {
 	HMAC configoptional.Optional[HMACConfig] `mapstructure:"hmac"`
 	// MaxDecompressedSize bounds a body after decompression, in bytes.
 	MaxDecompressedSize int64 `mapstructure:"max_decompressed_size"`
+	// MaxConcurrentRequests bounds the requests that are being read; further ones are answered 429.
+	MaxConcurrentRequests int `mapstructure:"max_concurrent_requests"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -67,10 +72,11 @@ func createDefaultConfig() component.Config {
 	server.ReadTimeout = defaultBodyTimeout
 	server.WriteTimeout = defaultBodyTimeout
 	return &Config{
-		ServerConfig:        server,
-		Path:                defaultPath,
-		HMAC:                configoptional.Default(HMACConfig{Header: defaultHMACHeader}),
-		MaxDecompressedSize: defaultMaxDecompressedSize,
+		ServerConfig:          server,
+		Path:                  defaultPath,
+		HMAC:                  configoptional.Default(HMACConfig{Header: defaultHMACHeader}),
+		MaxDecompressedSize:   defaultMaxDecompressedSize,
+		MaxConcurrentRequests: defaultMaxConcurrentRequests,
 	}
 }
 
@@ -86,6 +92,9 @@ func (c *Config) Validate() error {
 	}
 	if c.MaxDecompressedSize <= 0 {
 		errs = append(errs, fmt.Errorf("max_decompressed_size: %d, want a positive number of bytes", c.MaxDecompressedSize))
+	}
+	if c.MaxConcurrentRequests <= 0 {
+		errs = append(errs, fmt.Errorf("max_concurrent_requests: %d, want a positive number", c.MaxConcurrentRequests))
 	}
 	if len(c.CompressionAlgorithms) > 0 {
 		errs = append(errs, errors.New("compression_algorithms: not settable, the receiver itself decompresses gzip and zstd"))

@@ -53,6 +53,8 @@ func (f *findings) routes() http.Handler {
 }
 
 func (f *findings) serve(w http.ResponseWriter, r *http.Request) {
+	f.stopped.Add(1) // before the server's own count of it ends
+	defer f.stopped.Done()
 	a := f.take(r)
 	f.telemetry.ReceiverFindingsRequests.Add(r.Context(), 1, metric.WithAttributes(attribute.Int("code", a.code)))
 	header := w.Header()
@@ -93,6 +95,17 @@ func (f *findings) take(r *http.Request) *answer {
 		return refuse(http.StatusUnsupportedMediaType, "content encoding %.64q, want gzip, zstd or none", encoding)
 	}
 
+	select {
+	case f.slots <- struct{}{}:
+		defer func() { <-f.slots }()
+	default:
+		return refuse(http.StatusTooManyRequests, "%d requests are being read already", cap(f.slots))
+	}
+	// A sender that hangs up does not take back what it sent; only our own end does.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	defer cancel()
+	defer context.AfterFunc(f.stopping, cancel)()
+
 	var body io.Reader = r.Body
 	if f.cfg.HMAC.HasValue() {
 		signed, err := verified(r.Body, f.cfg.HMAC.Get(), r.Header)
@@ -108,7 +121,7 @@ func (f *findings) take(r *http.Request) *answer {
 	}
 	defer plain.Close()
 
-	b := &batcher{f: f, ctx: context.WithoutCancel(r.Context()), answer: a, format: format, received: time.Now()}
+	b := &batcher{f: f, ctx: ctx, answer: a, format: format, received: time.Now()}
 	err = payload.Cut(plain, payload.Options{}, b.add)
 	// What was cut whole before the body broke off goes on: the sender may never come back with it.
 	// When the pipeline will not have it, the sender must come back, whatever is wrong with the rest.

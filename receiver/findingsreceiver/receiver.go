@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
@@ -15,6 +16,10 @@ import (
 
 	"github.com/siempipe/siempipe/receiver/findingsreceiver/internal/metadata"
 )
+
+// shutdownGrace is how long senders may take to finish what they are sending. After it they are cut off and what waits
+// for room in the pipeline is refused: without an answer of 200 they send again.
+const shutdownGrace = 5 * time.Second
 
 // transport is the transport that the receiver's own observations name.
 const transport = "http"
@@ -28,7 +33,11 @@ type findings struct {
 	telemetry *metadata.TelemetryBuilder
 
 	server  *http.Server
-	stopped sync.WaitGroup
+	stopped sync.WaitGroup // the server and its handlers
+	slots   chan struct{}  // one for each request that is being read
+
+	stopping context.Context // ends when the pipeline must no longer be waited for
+	stop     context.CancelFunc
 }
 
 func newFindings(set receiver.Settings, cfg *Config, next consumer.Logs) (*findings, error) {
@@ -42,7 +51,9 @@ func newFindings(set receiver.Settings, cfg *Config, next consumer.Logs) (*findi
 	if err != nil {
 		return nil, err
 	}
-	return &findings{cfg: cfg, set: set, next: next, obs: obs, telemetry: telemetry}, nil
+	f := &findings{cfg: cfg, set: set, next: next, obs: obs, telemetry: telemetry, slots: make(chan struct{}, cfg.MaxConcurrentRequests)}
+	f.stopping, f.stop = context.WithCancel(context.Background())
+	return f, nil
 }
 
 // Start listens and serves.
@@ -67,15 +78,21 @@ func (f *findings) Start(ctx context.Context, host component.Host) error {
 	return nil
 }
 
-// Shutdown takes no new requests and waits for the answers of those under way, as long as ctx lasts.
+// Shutdown takes no new requests and waits for the answers of those under way, for shutdownGrace or as long as ctx lasts.
+// When it returns the next consumer is left alone.
 func (f *findings) Shutdown(ctx context.Context) error {
 	defer f.telemetry.Shutdown()
+	defer f.stop()
 	if f.server == nil {
 		return nil
 	}
-	err := f.server.Shutdown(ctx)
+	grace, cancel := context.WithTimeout(ctx, shutdownGrace)
+	defer cancel()
+	err := f.server.Shutdown(grace)
 	if err != nil {
-		err = errors.Join(err, f.server.Close())
+		f.set.Logger.Warn("Requests under way are cut off; their senders must send again")
+		f.stop()
+		err = f.server.Close()
 	}
 	f.stopped.Wait()
 	return err

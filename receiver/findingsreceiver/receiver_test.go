@@ -338,6 +338,72 @@ func TestSenderHangsUp(t *testing.T) {
 	assert.Equal(t, []string{a, b}, bodies(sink), "what came whole goes on")
 }
 
+func TestTooManyRequests(t *testing.T) {
+	taken, release := make(chan struct{}), make(chan struct{})
+	next, err := consumer.NewLogs(func(context.Context, plog.Logs) error {
+		taken <- struct{}{}
+		<-release
+		return nil
+	})
+	require.NoError(t, err)
+	url := start(t, func(c *Config) { c.MaxConcurrentRequests = 1 }, next)
+	first := make(chan int)
+	go func() {
+		code, _, _ := post(t, url, strings.NewReader(a))
+		first <- code
+	}()
+	<-taken
+	code, got, header := post(t, url, strings.NewReader(b))
+	assert.Equal(t, http.StatusTooManyRequests, code)
+	assert.Equal(t, "5", header.Get("Retry-After"))
+	assert.Zero(t, got.Accepted)
+	close(release)
+	assert.Equal(t, http.StatusOK, <-first)
+	go func() { <-taken }()
+	code, _, _ = post(t, url, strings.NewReader(b))
+	assert.Equal(t, http.StatusOK, code, "the slot is free again")
+}
+
+// A pipeline that blocks and a sender that never ends its body must not hold the collector's shutdown.
+func TestShutdownIsBounded(t *testing.T) {
+	taken := make(chan struct{})
+	var inside atomic.Int32
+	next, err := consumer.NewLogs(func(ctx context.Context, _ plog.Logs) error {
+		inside.Add(1)
+		defer inside.Add(-1)
+		close(taken)
+		<-ctx.Done() // as a full queue that blocks
+		return ctx.Err()
+	})
+	require.NoError(t, err)
+	cfg := createDefaultConfig().(*Config)
+	cfg.NetAddr.Endpoint = freeAddress(t)
+	r, err := NewFactory().CreateLogs(t.Context(), receivertest.NewNopSettings(metadata.Type), cfg, next)
+	require.NoError(t, err)
+	require.NoError(t, r.Start(t.Context(), componenttest.NewNopHost()))
+
+	endless, err := net.Dial("tcp", cfg.NetAddr.Endpoint)
+	require.NoError(t, err)
+	defer endless.Close()
+	_, err = io.WriteString(endless, "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{")
+	require.NoError(t, err)
+	answered := make(chan error)
+	go func() {
+		resp, err := http.Post("http://"+cfg.NetAddr.Endpoint+cfg.Path, "", strings.NewReader(a))
+		if err == nil {
+			resp.Body.Close()
+			assert.NotEqual(t, http.StatusOK, resp.StatusCode, "nobody took the record")
+		}
+		answered <- err
+	}()
+	<-taken
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	require.NoError(t, r.Shutdown(ctx))
+	assert.Zero(t, inside.Load(), "the next consumer is left alone once Shutdown returns")
+	<-answered
+}
+
 // repeated is a body of n lines that exists nowhere as a whole.
 type repeated struct {
 	line string
@@ -389,11 +455,11 @@ func TestPathsThatNoRouterTakes(t *testing.T) {
 }
 
 func TestValidateNamesEveryKey(t *testing.T) {
-	conf := confmap.NewFromStringMap(map[string]any{"endpoint": "", "path": "events/", "max_decompressed_size": 0, "hmac": map[string]any{"secret": "short", "header": "a b"}})
+	conf := confmap.NewFromStringMap(map[string]any{"endpoint": "", "path": "events/", "max_decompressed_size": 0, "max_concurrent_requests": 0, "hmac": map[string]any{"secret": "short", "header": "a b"}})
 	cfg := createDefaultConfig().(*Config)
 	require.NoError(t, conf.Unmarshal(cfg))
 	err := confmap.Validate(cfg)
-	for _, key := range []string{"endpoint", "path", "max_decompressed_size", "hmac", "secret", "header"} {
+	for _, key := range []string{"endpoint", "path", "max_decompressed_size", "max_concurrent_requests", "hmac", "secret", "header"} {
 		assert.ErrorContains(t, err, key)
 	}
 }
