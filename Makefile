@@ -2,7 +2,7 @@
 TOOLS := $(CURDIR)/build/tools
 OURS  := $(shell find receiver processor exporter internal -name '*.go' ! -name '*_test.go' ! -path 'internal/tools/*' -o -name schema.json)
 # The core, which must reach no OpenTelemetry package. otelrecord is the bridge; the others only run in tests.
-CORE   = $(shell go list ./internal/... | grep -v -E '/internal/(otelrecord|testpeer|trial|quickstart|e2e|corpus)(/|$$)') \
+CORE   = $(shell go list ./internal/... | grep -v -E '/internal/(otelrecord|otelqueue|testpeer|trial|quickstart|e2e|corpus)(/|$$)') \
          $(if $(wildcard fluentbit/*.go),./fluentbit/...)
 
 .PHONY: build run test lint bench fluentbit generate deps clean

@@ -7,14 +7,19 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
 // Directory is a Store on the local file system: the same tree as in a bucket. A file is there whole or not at all.
 type Directory struct {
-	root *os.Root // nothing outside can be reached through it, whatever links are inside
+	dir  string // absolute
 	temp atomic.Int64
+
+	mu   sync.Mutex
+	root *os.Root // nothing outside can be reached through it, whatever links are inside; nil until it could be opened
 }
 
 // Rights of what a Directory makes: findings are nobody else's business.
@@ -23,62 +28,98 @@ const (
 	fileMode      = 0o640
 )
 
-// NewDirectory makes the directory when it is not there. The error is a *Error.
+// NewDirectory does not touch the file system: a directory that cannot be made or written to yet, because a disk is not
+// mounted or rights are missing, fails each Put until it can.
 func NewDirectory(dir string) (*Directory, error) {
-	if err := os.MkdirAll(dir, directoryMode); err != nil {
-		return nil, classifyFile(err)
-	}
-	root, err := os.OpenRoot(dir)
+	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return nil, classifyFile(err)
+		return nil, err
 	}
-	return &Directory{root: root}, nil
+	return &Directory{dir: dir}, nil
 }
 
 // Close lets go of the directory.
-func (d *Directory) Close() error { return d.root.Close() }
+func (d *Directory) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.root == nil {
+		return nil
+	}
+	err := d.root.Close()
+	d.root = nil
+	return err
+}
 
 // Put writes the object to a temporary name, makes it durable and gives it its name, which must not be taken yet.
 func (d *Directory) Put(ctx context.Context, o Object) (existed bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	if _, err := d.root.Stat(o.Key); err == nil {
+	root, err := d.open()
+	if err != nil {
+		return false, classifyFile(err)
+	}
+	if _, err := root.Stat(o.Key); err == nil {
 		return true, nil
 	}
-	existed, err = d.put(o)
+	existed, err = d.put(root, o)
 	return existed, classifyFile(err)
 }
 
-func (d *Directory) put(o Object) (existed bool, err error) {
+// open is the directory that has the name now. One that was removed, or hidden by a disk mounted over it, takes files
+// that nobody finds again.
+func (d *Directory) open() (*os.Root, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.root != nil {
+		held, heldErr := d.root.Stat(".")
+		named, namedErr := os.Stat(d.dir)
+		if heldErr == nil && namedErr == nil && os.SameFile(held, named) {
+			return d.root, nil
+		}
+		_ = d.root.Close() // other goroutines that use it end with an error and try again
+		d.root = nil
+	}
+	if err := os.MkdirAll(d.dir, directoryMode); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(d.dir)
+	if err != nil {
+		return nil, err
+	}
+	d.root = root
+	return root, nil
+}
+
+func (d *Directory) put(root *os.Root, o Object) (existed bool, err error) {
 	folder := path.Dir(o.Key)
-	_, statErr := d.root.Stat(folder)
-	if err := d.root.MkdirAll(folder, directoryMode); err != nil {
+	_, statErr := root.Stat(folder)
+	if err := root.MkdirAll(folder, directoryMode); err != nil {
 		return false, err
 	}
 	// The dot hides it from readers that list *.json; process and time tell apart what a crash left behind.
 	temp := fmt.Sprintf("%s/.%s.%d-%d-%d.tmp", folder, path.Base(o.Key), os.Getpid(), time.Now().UnixNano(), d.temp.Add(1))
 	defer func() {
-		if removeErr := d.root.Remove(temp); err == nil && removeErr != nil && !errors.Is(removeErr, fs.ErrNotExist) {
+		if removeErr := root.Remove(temp); err == nil && removeErr != nil && !errors.Is(removeErr, fs.ErrNotExist) {
 			err = removeErr
 		}
 	}()
-	if err := d.write(temp, o.Content); err != nil {
+	if err := write(root, temp, o.Content); err != nil {
 		return false, err
 	}
-	switch err := d.root.Link(temp, o.Key); {
+	switch err := root.Link(temp, o.Key); {
 	case errors.Is(err, fs.ErrExist):
 		return true, nil
 	case err != nil: // a file system without links; the name holds the hash of the content, so replacing changes nothing
-		if err := d.root.Rename(temp, o.Key); err != nil {
+		if err := root.Rename(temp, o.Key); err != nil {
 			return false, err
 		}
 	}
-	return false, d.sync(folder, statErr != nil)
+	return false, syncNames(root, folder, statErr != nil)
 }
 
-func (d *Directory) write(name string, content []byte) error {
-	file, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+func write(root *os.Root, name string, content []byte) error {
+	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return err
 	}
@@ -89,10 +130,10 @@ func (d *Directory) write(name string, content []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// sync makes the names in a folder durable, and for a new folder those of the folders above it.
-func (d *Directory) sync(folder string, isNew bool) error {
+// syncNames makes the names in a folder durable, and for a new folder those of the folders above it.
+func syncNames(root *os.Root, folder string, isNew bool) error {
 	for ; ; folder = path.Dir(folder) {
-		file, err := d.root.Open(folder)
+		file, err := root.Open(folder)
 		if err != nil {
 			return err
 		}

@@ -7,14 +7,13 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // partBytes is the size of a multipart upload's parts and the size above which there are any. S3 asks for at least
@@ -39,37 +38,22 @@ type S3Options struct {
 	ExpectedBucketOwner string
 }
 
-// S3 is a Store in a bucket.
+// S3 is a Store in a bucket. It is safe for concurrent use.
 type S3 struct {
-	client *s3.Client
-	opts   S3Options
-	tags   string
+	client   *s3.Client
+	opts     S3Options
+	tags     string
+	eachPart []func(*s3.Options) // for the requests of a multipart upload after its first
 }
 
 // NewS3 finds credentials as the AWS command line does: environment, web identity, profile, instance. It does not
 // connect.
 func NewS3(ctx context.Context, opts S3Options) (*S3, error) {
-	var load []func(*config.LoadOptions) error
-	if opts.Region != "" {
-		load = append(load, config.WithRegion(opts.Region))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, load...)
+	cfg, err := LoadAWS(ctx, AWSOptions{
+		Region: opts.Region, RoleARN: opts.RoleARN, ExternalID: opts.ExternalID, SessionName: opts.SessionName,
+	})
 	if err != nil {
 		return nil, err
-	}
-	if cfg.Region == "" {
-		return nil, errors.New("region: not set, and neither the environment nor a profile names one")
-	}
-	if opts.RoleARN != "" {
-		role := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), opts.RoleARN, func(o *stscreds.AssumeRoleOptions) {
-			if opts.ExternalID != "" {
-				o.ExternalID = aws.String(opts.ExternalID)
-			}
-			if opts.SessionName != "" {
-				o.RoleSessionName = opts.SessionName
-			}
-		})
-		cfg.Credentials = aws.NewCredentialsCache(role)
 	}
 	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.UsePathStyle = opts.ForcePathStyle
@@ -83,7 +67,21 @@ func NewS3(ctx context.Context, opts S3Options) (*S3, error) {
 	for name, value := range opts.Tags {
 		tags.Set(name, value)
 	}
-	return &S3{client: client, opts: opts, tags: tags.Encode()}, nil
+	store := &S3{client: client, opts: opts, tags: tags.Encode()}
+	if opts.ACL != "" && opts.Endpoint != "" && !isAWS(opts.Endpoint) {
+		store.eachPart = append(store.eachPart, s3.WithAPIOptions(smithyhttp.AddHeaderValue(aclHeader, opts.ACL)))
+	}
+	return store, nil
+}
+
+// aclHeader names the ACL of an object. AWS takes it with the first request of a multipart upload and holds a bucket policy
+// that asks for it to that request; other stores hold the policy to each part, where AWS's own API has no place for it.
+const aclHeader = "X-Amz-Acl"
+
+// isAWS reports that an endpoint is one of AWS's own, such as a VPC endpoint.
+func isAWS(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	return err == nil && (strings.HasSuffix(u.Hostname(), ".amazonaws.com") || strings.HasSuffix(u.Hostname(), ".amazonaws.com.cn"))
 }
 
 // Put uploads the object on the condition that there is none of its key.
@@ -143,7 +141,7 @@ func (s *S3) putParts(ctx context.Context, o Object) error {
 		part, err := s.client.UploadPart(ctx, &s3.UploadPartInput{
 			Bucket: &s.opts.Bucket, Key: &o.Key, UploadId: upload.UploadId, PartNumber: aws.Int32(number),
 			Body: bytes.NewReader(content), ChecksumAlgorithm: types.ChecksumAlgorithmCrc32, ExpectedBucketOwner: owner,
-		})
+		}, s.eachPart...)
 		if err != nil {
 			s.abort(ctx, o.Key, upload.UploadId)
 			return err
@@ -153,16 +151,21 @@ func (s *S3) putParts(ctx context.Context, o Object) error {
 	_, err = s.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 		Bucket: &s.opts.Bucket, Key: &o.Key, UploadId: upload.UploadId, IfNoneMatch: aws.String("*"), ExpectedBucketOwner: owner,
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
-	})
+	}, s.eachPart...)
 	if err != nil {
 		s.abort(ctx, o.Key, upload.UploadId)
 	}
 	return err
 }
 
+// abortTimeout is what freeing the parts may take after the upload's own time has run out.
+const abortTimeout = 5 * time.Second
+
 // abort frees the parts of an upload that failed. Where it fails too, the bucket's lifecycle rule has to.
 func (s *S3) abort(ctx context.Context, key string, id *string) {
-	_, _ = s.client.AbortMultipartUpload(context.WithoutCancel(ctx), &s3.AbortMultipartUploadInput{
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
+	defer cancel()
+	_, _ = s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
 		Bucket: &s.opts.Bucket, Key: &key, UploadId: id, ExpectedBucketOwner: optional(s.opts.ExpectedBucketOwner),
 	})
 }

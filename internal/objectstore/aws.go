@@ -1,0 +1,47 @@
+package objectstore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+)
+
+// AWSOptions say as whom to talk to AWS, whichever of its services.
+type AWSOptions struct {
+	Region      string // "" takes the environment's or the profile's
+	RoleARN     string // to take on before each use
+	ExternalID  string
+	SessionName string
+}
+
+// LoadAWS finds credentials as the AWS command line does: environment, web identity, profile, instance; then it takes on
+// the role, if there is one. It does not connect.
+func LoadAWS(ctx context.Context, opts AWSOptions) (aws.Config, error) {
+	var load []func(*config.LoadOptions) error
+	if opts.Region != "" {
+		load = append(load, config.WithRegion(opts.Region))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, load...)
+	if err != nil {
+		return cfg, err
+	}
+	if cfg.Region == "" {
+		return cfg, errors.New("region: not set, and neither the environment nor a profile names one")
+	}
+	if opts.RoleARN != "" {
+		role := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), opts.RoleARN, func(o *stscreds.AssumeRoleOptions) {
+			if opts.ExternalID != "" {
+				o.ExternalID = aws.String(opts.ExternalID)
+			}
+			if opts.SessionName != "" {
+				o.RoleSessionName = opts.SessionName
+			}
+		})
+		cfg.Credentials = aws.NewCredentialsCache(role)
+	}
+	return cfg, nil
+}
