@@ -126,10 +126,9 @@ func asTime(ts pcommon.Timestamp) time.Time {
 	return ts.AsTime()
 }
 
-// asTimestamp is 0 for a time that a timestamp cannot hold (before 1970 or after 2262): an overflow would put the
-// record under a wrong day.
+// asTimestamp is 0 for a time that a timestamp cannot hold.
 func asTimestamp(t time.Time) pcommon.Timestamp {
-	if t.IsZero() || t.Year() < 1970 || t.Year() > 2261 {
+	if !record.Representable(t) {
 		return 0
 	}
 	return pcommon.NewTimestampFromTime(t)

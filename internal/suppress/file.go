@@ -26,8 +26,13 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
-// List is the last good content.
-func (f *File) List() *List { return f.current.Load() }
+// List is the last good content. A nil File has an empty list.
+func (f *File) List() *List {
+	if f == nil {
+		return nil
+	}
+	return f.current.Load()
+}
 
 // Reload reads the file again and reports whether there is a new list in force. The content decides, not the time of
 // change: a mounted secret or config map is replaced by a link without one. A file that is broken or gone leaves the

@@ -5,6 +5,7 @@ import (
 
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/siempipe/siempipe/internal/screen"
 	"github.com/siempipe/siempipe/internal/source"
 )
 
@@ -40,5 +41,13 @@ func (c *Config) options() source.Options {
 		ScansAsFindings:   c.ScansAsFindings,
 		VerdictSeverities: c.ScanSeverities,
 		MaxRecordBytes:    c.MaxRecordBytes,
+	}
+}
+
+// screen is what decides which records go on.
+func (c *Config) screen() screen.Screen {
+	return screen.Screen{
+		Exclude:     screen.Exclude{Dismissed: c.Exclude.Dismissed, Snoozed: c.Exclude.Snoozed, Resolved: c.Exclude.Resolved},
+		DropInvalid: c.OnInvalid == onInvalidDrop,
 	}
 }

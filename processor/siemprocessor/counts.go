@@ -10,16 +10,6 @@ import (
 	"github.com/siempipe/siempipe/processor/siemprocessor/internal/metadata"
 )
 
-// Reasons for which a record is dropped; values of the reason attribute, listed in metadata.yaml.
-const (
-	reasonDismissed  = "dismissed"
-	reasonSnoozed    = "snoozed"
-	reasonResolved   = "resolved"
-	reasonSuppressed = "suppressed"
-	reasonInvalid    = "invalid"
-	reasonEmpty      = "empty"
-)
-
 // counts gathers what happened to one batch, so that the metrics are added to once a batch. The maps stay nil for a
 // batch in which nothing is dropped or invalid.
 type counts struct {

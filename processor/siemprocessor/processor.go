@@ -12,9 +12,9 @@ import (
 	"go.opentelemetry.io/collector/processor/processorhelper"
 	"go.uber.org/zap"
 
-	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/otelrecord"
 	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/screen"
 	"github.com/siempipe/siempipe/internal/source"
 	"github.com/siempipe/siempipe/internal/suppress"
 	"github.com/siempipe/siempipe/processor/siemprocessor/internal/metadata"
@@ -35,9 +35,9 @@ type siem struct {
 
 // worker is the scratch that one batch needs.
 type worker struct {
-	parser  *source.Parser
-	rec     record.Record
-	members []jsonscan.Member
+	parser *source.Parser
+	screen screen.Screen
+	rec    record.Record
 }
 
 func newSiem(set processor.Settings, cfg *Config) (*siem, error) {
@@ -55,9 +55,9 @@ func newSiem(set processor.Settings, cfg *Config) (*siem, error) {
 		if err != nil { // the same options made a parser above
 			panic(err)
 		}
-		return &worker{parser: parser}
+		return &worker{parser: parser, screen: cfg.screen()}
 	}
-	p.workers.Put(&worker{parser: first})
+	p.workers.Put(&worker{parser: first, screen: cfg.screen()})
 	return p, nil
 }
 
@@ -155,20 +155,14 @@ func (p *siem) one(w *worker, lr plog.LogRecord, now time.Time) (reason, rule st
 		w.rec = source.NewInvalid(lr.Body().AsString(), formatOf(lr, p.cfg.Format), err.Error(), received)
 	case strings.TrimSpace(raw) == "":
 		w.rec = record.Record{}
-		return reasonEmpty, ""
+		return screen.Empty, ""
 	case p.alreadyInvalid(w, lr, raw):
 	default:
 		w.parser.Parse(raw, formatOf(lr, ""), received, &w.rec)
 	}
 
-	if w.rec.EventType == record.Invalid {
-		if p.cfg.OnInvalid == onInvalidDrop {
-			return reasonInvalid, ""
-		}
-	} else if reason = p.excluded(&w.rec, now); reason != "" {
-		return reason, ""
-	} else if rule, ok := p.suppressed(w, now); ok {
-		return reasonSuppressed, rule
+	if reason, rule = w.screen.Drops(&w.rec, p.suppressions.List(), now); reason != "" {
+		return reason, rule
 	}
 
 	otelrecord.Write(&w.rec, lr)
@@ -188,38 +182,6 @@ func (p *siem) alreadyInvalid(w *worker, lr plog.LogRecord, raw string) bool {
 		return false
 	}
 	return otelrecord.Read(lr, &w.rec) == nil
-}
-
-// excluded says why people do not want to see the record, "" when they do.
-func (p *siem) excluded(rec *record.Record, now time.Time) string {
-	d := &rec.Disposition
-	switch exclude := &p.cfg.Exclude; {
-	case exclude.Dismissed && d.Dismissed:
-		return reasonDismissed
-	case exclude.Snoozed && d.SnoozedAt(now):
-		return reasonSnoozed
-	case exclude.Resolved && d.Resolved:
-		return reasonResolved
-	}
-	return ""
-}
-
-// suppressed names the suppression that holds for the record.
-func (p *siem) suppressed(w *worker, now time.Time) (rule string, ok bool) {
-	if p.suppressions == nil {
-		return "", false
-	}
-	list := p.suppressions.List()
-	if list.Len() == 0 {
-		return "", false
-	}
-	var err error
-	if w.members, _, err = jsonscan.Members(w.members[:0], w.rec.Body); err != nil {
-		return "", false
-	}
-	rule, ok = list.Match(w.members, now)
-	clear(w.members)
-	return rule, ok
 }
 
 func formatOf(lr plog.LogRecord, otherwise string) string {
