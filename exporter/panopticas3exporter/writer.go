@@ -30,6 +30,7 @@ type writer struct {
 	telemetry *metadata.TelemetryBuilder
 	store     objectstore.Store
 	host      component.Host
+	release   func()    // of the claim on the bucket
 	lines     sync.Pool // of *[]byte
 
 	mu      sync.Mutex
@@ -51,6 +52,8 @@ func (w *writer) start(ctx context.Context, host component.Host) error {
 		w.store, err = objectstore.NewDirectory(w.cfg.Directory)
 	} else {
 		w.store, err = objectstore.NewS3(ctx, w.cfg.s3())
+		// A receiver of this collector must not read what is written here.
+		w.release = objectstore.Claim(objectstore.Destination{Endpoint: w.cfg.Endpoint, Bucket: w.cfg.Bucket, Root: w.cfg.Root})
 	}
 	if err != nil {
 		return err
@@ -63,6 +66,9 @@ func (w *writer) start(ctx context.Context, host component.Host) error {
 
 func (w *writer) shutdown(context.Context) error {
 	w.telemetry.Shutdown()
+	if w.release != nil {
+		w.release()
+	}
 	if closer, ok := w.store.(io.Closer); ok {
 		return closer.Close()
 	}

@@ -1,0 +1,189 @@
+// Package queue receives notifications from three clouds' queues. What they have in common is here: a message is leased,
+// the lease is extended while the message is worked on, and only the handler's verdict ends it.
+package queue
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Message is a message on lease.
+type Message struct {
+	ID         string
+	Body       []byte
+	Attributes map[string]string // Pub/Sub's
+	Tries      int               // how often it was handed out, this time included; 0 when the queue does not count
+	Sent       time.Time         // zero when the queue does not say
+}
+
+// Verdict says what becomes of a message.
+type Verdict struct {
+	// Delete says that all of it is done.
+	Delete bool
+	// Delay is how long the message stays hidden from everybody, when it is not deleted.
+	Delay time.Duration
+}
+
+// Handler works on a message. ctx ends when the receiver stops or the lease is lost.
+type Handler func(ctx context.Context, m Message) Verdict
+
+// Queue is a queue of messages.
+type Queue interface {
+	// Receive hands messages to handle, up to concurrency at once, until ctx ends and the last handler has returned. It
+	// retries for ever; report hears of each failure to receive, and nil when it works again.
+	Receive(ctx context.Context, concurrency int, handle Handler, report func(error))
+	// Name names the queue for people.
+	Name() string
+	Close() error
+}
+
+// leased is a message that was pulled, with what can be done with it.
+type leased struct {
+	Message
+	extend func(ctx context.Context, by time.Duration) error // 0 gives it back at once
+	remove func(ctx context.Context) error
+}
+
+// puller is a queue that has to be asked.
+type puller struct {
+	name    string
+	lease   time.Duration // of a new message
+	batch   int           // messages that one request can bring
+	maxIdle time.Duration // between requests that bring nothing; 0 where the request itself waits
+	pull    func(ctx context.Context, n int) ([]leased, error)
+	lost    func(error) bool // whether an error of extend says that the lease is gone for good
+}
+
+const (
+	// extendAt is the part of a lease after which it is extended: two tries are left when one fails.
+	extendAt = 3
+	// endTimeout bounds the requests that end a lease, which are made also when the receiver stops.
+	endTimeout   = 10 * time.Second
+	removeTries  = 4
+	firstBackoff = 500 * time.Millisecond
+	maxBackoff   = 30 * time.Second
+)
+
+// Receive asks as many times at once as are needed for concurrency messages.
+func (p *puller) Receive(ctx context.Context, concurrency int, handle Handler, report func(error)) {
+	slots := make(chan struct{}, concurrency)
+	var pullers sync.WaitGroup
+	for range (concurrency + p.batch - 1) / p.batch {
+		pullers.Go(func() { p.run(ctx, slots, handle, report) })
+	}
+	pullers.Wait()
+}
+
+func (p *puller) run(ctx context.Context, slots chan struct{}, handle Handler, report func(error)) {
+	var handlers sync.WaitGroup
+	defer handlers.Wait()
+	var failed, idle time.Duration
+	for ctx.Err() == nil {
+		n := p.take(ctx, slots)
+		messages, err := p.pull(ctx, n)
+		for range n - len(messages) {
+			<-slots
+		}
+		for i := range messages {
+			handlers.Go(func() {
+				defer func() { <-slots }()
+				p.one(ctx, &messages[i], handle)
+			})
+		}
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			report(err)
+			failed = min(max(2*failed, firstBackoff), maxBackoff)
+			sleep(ctx, failed)
+		default:
+			if failed > 0 {
+				report(nil)
+			}
+			failed = 0
+			if idle = min(max(2*idle, firstBackoff), p.maxIdle); len(messages) > 0 {
+				idle = 0
+			} else {
+				sleep(ctx, idle)
+			}
+		}
+	}
+}
+
+// take waits for one slot and takes up to a batch of those that are free.
+func (p *puller) take(ctx context.Context, slots chan struct{}) (n int) {
+	select {
+	case slots <- struct{}{}:
+		n = 1
+	case <-ctx.Done():
+		return 0
+	}
+	for ; n < p.batch; n++ {
+		select {
+		case slots <- struct{}{}:
+		default:
+			return n
+		}
+	}
+	return n
+}
+
+// one has a message handled and ends its lease.
+func (p *puller) one(ctx context.Context, m *leased, handle Handler) {
+	working, stop := context.WithCancel(ctx)
+	var extending sync.WaitGroup
+	extending.Go(func() { p.extend(working, stop, m) })
+	verdict := handle(working, m.Message)
+	stop()
+	extending.Wait()
+
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	if !verdict.Delete {
+		if ctx.Err() != nil {
+			verdict.Delay = 0 // somebody else can have it at once
+		}
+		_ = m.extend(ending, verdict.Delay) // else it comes back when the lease ends
+		return
+	}
+	for backoff := firstBackoff; ; backoff *= 2 {
+		if err := m.remove(ending); err == nil || p.lost(err) || backoff >= firstBackoff<<removeTries {
+			return // where it could not be removed it comes again, and its records with it
+		}
+		sleep(ending, backoff)
+	}
+}
+
+// extend keeps a message on lease, and ends the work on it when somebody else may have it already.
+func (p *puller) extend(ctx context.Context, stop context.CancelFunc, m *leased) {
+	ends := time.Now().Add(p.lease)
+	wait := p.lease / extendAt
+	for {
+		if sleep(ctx, wait); ctx.Err() != nil {
+			return
+		}
+		began := time.Now()
+		switch err := m.extend(ctx, p.lease); {
+		case err == nil:
+			ends, wait = began.Add(p.lease), p.lease/extendAt
+		case p.lost(err) || time.Now().After(ends):
+			stop()
+			return
+		default:
+			wait = max(time.Until(ends)/extendAt, time.Second)
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
