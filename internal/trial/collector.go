@@ -41,6 +41,9 @@ func Start(binary string, log io.Writer, env []string, args ...string) (*Collect
 	return c, nil
 }
 
+// Pid is the process's number.
+func (c *Collector) Pid() int { return c.cmd.Process.Pid }
+
 // Done is closed when the process has ended, by whatever cause.
 func (c *Collector) Done() <-chan struct{} { return c.done }
 
