@@ -113,6 +113,7 @@ type S3 struct {
 	SecretKey string
 	Region    string
 	Data      string // folder that holds the buckets as folders
+	binary    string
 }
 
 // StartS3 starts versitygw. It sets the AWS environment variables of the test to the server's root user.
@@ -128,7 +129,7 @@ func StartS3(t *testing.T) *S3 {
 	address := FreeAddress(t)
 	s := &S3{
 		Endpoint: "http://" + address, AccessKey: "testpeer", SecretKey: "testpeer-secret", Region: "us-east-1",
-		Data: filepath.Join(dir, "data"),
+		Data: filepath.Join(dir, "data"), binary: binary,
 	}
 	cmd := exec.Command(binary, "--port", address, "--iam-dir", filepath.Join(dir, "iam"),
 		"posix", "--versioning-dir", filepath.Join(dir, "versions"), s.Data)
