@@ -3,7 +3,9 @@ package panopticas3exporter
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,9 +37,9 @@ const (
 	// Panoptica promises events in the bucket within a minute; half of it is left for the upload and one retry.
 	defaultFlushTimeout = 30 * time.Second
 	// Before compression, for each open object. Larger objects are cheaper to store and to read; smaller ones cost less
-	// memory and are sent again sooner.
+	// memory and are sent again sooner. There is no upper limit: the batcher drops a record that is larger than it
+	// (exporterhelper v0.158, internal/queuebatch/logs_batch.go), and what receivers take in one request limits objects too.
 	defaultMinBatchBytes = 4 << 20
-	defaultMaxBatchBytes = 16 << 20
 	// What waits in memory while the store is away, before receivers are made to wait.
 	defaultQueueBytes = 128 << 20
 	// Uploads at the same time: enough to hide the store's latency on two cores.
@@ -98,7 +100,6 @@ func createDefaultConfig() component.Config {
 		FlushTimeout: defaultFlushTimeout,
 		Sizer:        exporterhelper.RequestSizerTypeBytes,
 		MinSize:      defaultMinBatchBytes,
-		MaxSize:      defaultMaxBatchBytes,
 	})
 	retry := configretry.NewDefaultBackOffConfig()
 	retry.MaxElapsedTime = 0 // until it works
@@ -114,10 +115,26 @@ func createDefaultConfig() component.Config {
 	}
 }
 
+// Limits of AWS.
+const (
+	maxRootBytes       = 256 // of the 1,024 of a key; the rest is at most 128 for each segment and 60 for the file
+	maxTags            = 10
+	maxTagKeyBytes     = 128
+	maxTagValueBytes   = 256
+	maxExternalIDBytes = 1224
+)
+
+// acls are the canned ACLs of objects that do not hand findings to strangers.
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl
+var acls = []string{"", defaultACL, "bucket-owner-read", "private", "aws-exec-read"}
+
 var (
-	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$|^arn:[a-z-]+:s3`)
-	roleARN    = regexp.MustCompile(`^arn:[a-z-]+:iam::\d{12}:role/.+`)
-	accountID  = regexp.MustCompile(`^\d{12}$`)
+	tagText     = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+	externalID  = regexp.MustCompile(`^[\w+=,.@:/-]{2,}$`)
+	bucketName  = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$|^arn:[a-z-]+:s3`)
+	roleARN     = regexp.MustCompile(`^arn:[a-z-]+:iam::\d{12}:role/.+`)
+	accountID   = regexp.MustCompile(`^\d{12}$`)
 )
 
 // Validate names every key that is wrong.
@@ -148,6 +165,30 @@ func (c *Config) Validate() error {
 	if c.RoleARN == "" && (c.ExternalID != "" || c.SessionName != "") {
 		bad("role_arn", "required with external_id or session_name")
 	}
+	if c.ExternalID != "" && (!externalID.MatchString(c.ExternalID) || len(c.ExternalID) > maxExternalIDBytes) {
+		bad("external_id", "%q, want 2 to %d of letters, digits and _+=,.@:/-", c.ExternalID, maxExternalIDBytes)
+	}
+	if c.SessionName != "" && !sessionName.MatchString(c.SessionName) {
+		bad("session_name", "%q, want 2 to 64 of letters, digits and _+=,.@-", c.SessionName)
+	}
+	if len(c.Root) > maxRootBytes {
+		bad("root", "%d bytes, want at most %d", len(c.Root), maxRootBytes)
+	}
+	if !slices.Contains(acls, c.ACL) {
+		bad("acl", "%q, want one of %s; others hand findings to strangers", c.ACL, strings.Join(acls[1:], ", "))
+	}
+	if len(c.Tags) > maxTags {
+		bad("tags", "%d, an object takes %d", len(c.Tags), maxTags)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Tags)) {
+		value := c.Tags[name]
+		switch {
+		case name == "" || len(name) > maxTagKeyBytes || len(value) > maxTagValueBytes:
+			bad("tags::"+name, "want a key of 1 to %d and a value of at most %d bytes", maxTagKeyBytes, maxTagValueBytes)
+		case !tagText.MatchString(name) || !tagText.MatchString(value):
+			bad("tags::"+name, "want letters, digits, blanks and _.:/=+-@ only")
+		}
+	}
 	if c.Endpoint != "" && !strings.HasPrefix(c.Endpoint, "http://") && !strings.HasPrefix(c.Endpoint, "https://") {
 		bad("endpoint", "%q, want a URL with http:// or https://", c.Endpoint)
 	}
@@ -164,8 +205,12 @@ func (c *Config) Validate() error {
 	oneOf("compression", c.Compression, string(objectstore.None), string(objectstore.Gzip), string(objectstore.Zstd))
 	oneOf("test_message", c.TestMessage, testOff, testOnStart)
 	if c.QueueConfig.HasValue() && c.QueueConfig.Get().Batch.HasValue() {
-		for _, key := range c.QueueConfig.Get().Batch.Get().Partition.MetadataKeys {
-			if key != partitionKey {
+		batch := c.QueueConfig.Get().Batch.Get()
+		if batch.MaxSize > 0 && batch.Sizer == exporterhelper.RequestSizerTypeBytes {
+			bad("sending_queue::batch::max_size", "leave it out: the batcher would drop each record that is larger; min_size sets the size of objects")
+		}
+		for _, key := range batch.Partition.MetadataKeys {
+			if key != slotKey {
 				bad("sending_queue::batch::partition::metadata_keys", "is the exporter's own")
 				break
 			}

@@ -19,24 +19,28 @@ func NewFactory() exporter.Factory {
 }
 
 func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
-	c := cfg.(*Config)
-	w, err := newWriter(set, c)
+	w, err := newWriter(set, cfg.(*Config))
 	if err != nil {
 		return nil, err
 	}
-	queue := c.QueueConfig
+	return newExporter(ctx, set, cfg.(*Config), w)
+}
+
+// newExporter puts splitter, queue, batcher and retry before the writer.
+func newExporter(ctx context.Context, set exporter.Settings, cfg *Config, w *writer) (*splitter, error) {
+	queue := cfg.QueueConfig
 	if queue.HasValue() && queue.Get().Batch.HasValue() {
-		queue.Get().Batch.Get().Partition.MetadataKeys = []string{partitionKey}
+		queue.Get().Batch.Get().Partition.MetadataKeys = []string{slotKey}
 	}
 	inner, err := exporterhelper.NewLogs(ctx, set, cfg, w.push,
 		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
-		exporterhelper.WithTimeout(c.TimeoutConfig),
-		exporterhelper.WithRetry(c.RetryConfig),
+		exporterhelper.WithTimeout(cfg.TimeoutConfig),
+		exporterhelper.WithRetry(cfg.RetryConfig),
 		exporterhelper.WithQueue(queue),
 		exporterhelper.WithStart(w.start),
 		exporterhelper.WithShutdown(w.shutdown))
 	if err != nil {
 		return nil, err
 	}
-	return &splitter{Logs: inner, byExport: c.PartitionTime == partitionByExport, eventType: c.EventType, now: time.Now}, nil
+	return &splitter{Logs: inner, byExport: cfg.PartitionTime == partitionByExport, eventType: cfg.EventType, now: time.Now}, nil
 }

@@ -3,22 +3,36 @@ package panopticas3exporter
 import (
 	"context"
 	"errors"
+	"hash/fnv"
+	"strconv"
 	"time"
 
 	"go.opentelemetry.io/collector/client"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/siempipe/siempipe/internal/objectstore"
+	"github.com/siempipe/siempipe/internal/otelqueue"
 	"github.com/siempipe/siempipe/internal/otelrecord"
 	"github.com/siempipe/siempipe/internal/record"
 )
 
-// partitionKey carries a record's partition: as client metadata, by which the batcher keeps partitions apart, and as
-// a resource attribute, by which the writer would keep them apart if the batcher did not.
+// partitionKey is the resource attribute that carries the partition of records through queue and batcher; the writer makes
+// an object for each.
 const partitionKey = "siempipe.partition"
+
+// slotKey is the client metadata by which the batcher keeps batches apart: a number under maxSlots, always the same for a
+// partition. Two partitions may share a slot, and then a batch; they never share an object.
+const slotKey = "siempipe.slot"
+
+// maxSlots bounds the batches that are open at the same time, each with its goroutine and timer, however many partitions
+// records name: account IDs come from outside. Beyond 10,000 the batcher of exporterhelper v0.158 pushes the oldest out,
+// waits for a worker within a worker, and stands still for ever (TestManyPartitions). With 100 partitions one pair shares a
+// slot, which only makes their objects a little smaller.
+const maxSlots = 4096
 
 // splitter splits each incoming batch by partition before the queue: the batcher can keep requests apart, but not what
 // is inside one.
@@ -33,8 +47,18 @@ type splitter struct {
 // part is the records of one partition out of an incoming batch.
 type part struct {
 	partition objectstore.Partition
+	name      string // of the partition
 	logs      plog.Logs
 	records   plog.LogRecordSlice
+}
+
+// Start starts the queue with a storage that keeps what it holds if the collector is killed meanwhile.
+func (s *splitter) Start(ctx context.Context, host component.Host) error {
+	careful := otelqueue.NewHost(host)
+	if err := s.Logs.Start(ctx, careful); err != nil {
+		return err
+	}
+	return careful.Started(ctx)
 }
 
 // ConsumeLogs passes the parts on, each under its partition. What the queue refuses comes back, and only that: parts
@@ -49,7 +73,7 @@ func (s *splitter) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	var refused map[objectstore.Partition]bool
 	for i := range parts {
 		p := &parts[i]
-		if err := s.Logs.ConsumeLogs(withPartition(ctx, p.partition), p.logs); err != nil {
+		if err := s.Logs.ConsumeLogs(withSlot(ctx, p.name), p.logs); err != nil {
 			errs = append(errs, err)
 			if refused == nil {
 				refused = make(map[objectstore.Partition]bool)
@@ -64,10 +88,17 @@ func (s *splitter) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	return consumererror.NewLogs(err, s.only(logs, refused, at))
 }
 
-func withPartition(ctx context.Context, p objectstore.Partition) context.Context {
+func withSlot(ctx context.Context, partition string) context.Context {
 	info := client.FromContext(ctx)
-	info.Metadata = client.NewMetadata(map[string][]string{partitionKey: {p.String()}})
+	info.Metadata = client.NewMetadata(map[string][]string{slotKey: {slotOf(partition)}})
 	return client.NewContext(ctx, info)
+}
+
+// slotOf stays what it is from release to release: stored queues hold it.
+func slotOf(partition string) string {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(partition))
+	return strconv.FormatUint(uint64(hash.Sum32()%maxSlots), 10)
 }
 
 // split copies what an object needs of each record, its body and time, into one batch for each partition. Bodies are
@@ -99,10 +130,10 @@ func (s *splitter) split(logs plog.Logs, at time.Time) []part {
 }
 
 func newPart(p objectstore.Partition) part {
-	logs := plog.NewLogs()
+	name, logs := p.String(), plog.NewLogs()
 	resource := logs.ResourceLogs().AppendEmpty()
-	resource.Resource().Attributes().PutStr(partitionKey, p.String())
-	return part{partition: p, logs: logs, records: resource.ScopeLogs().AppendEmpty().LogRecords()}
+	resource.Resource().Attributes().PutStr(partitionKey, name)
+	return part{partition: p, name: name, logs: logs, records: resource.ScopeLogs().AppendEmpty().LogRecords()}
 }
 
 func (s *splitter) partitionOf(lr plog.LogRecord, rec *record.Record, at time.Time) objectstore.Partition {

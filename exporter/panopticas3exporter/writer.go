@@ -21,7 +21,7 @@ import (
 )
 
 // maxPooledLines is how large a buffer of lines is kept between batches.
-const maxPooledLines = 2 * defaultMaxBatchBytes
+const maxPooledLines = 4 * defaultMinBatchBytes
 
 // writer makes objects of batches and puts them into the store. It is safe for concurrent use.
 type writer struct {
@@ -34,7 +34,8 @@ type writer struct {
 	lines     sync.Pool // of *[]byte
 
 	mu      sync.Mutex
-	failing bool // what was reported last
+	failing bool   // what was reported last
+	reason  string // with it
 }
 
 func newWriter(set exporter.Settings, cfg *Config) (*writer, error) {
@@ -47,20 +48,27 @@ func newWriter(set exporter.Settings, cfg *Config) (*writer, error) {
 
 func (w *writer) start(ctx context.Context, host component.Host) error {
 	w.host = host
-	var err error
-	if w.cfg.Directory != "" {
-		w.store, err = objectstore.NewDirectory(w.cfg.Directory)
-	} else {
-		w.store, err = objectstore.NewS3(ctx, w.cfg.s3())
-		// A receiver of this collector must not read what is written here.
-		w.release = objectstore.Claim(objectstore.Destination{Endpoint: w.cfg.Endpoint, Bucket: w.cfg.Bucket, Root: w.cfg.Root})
-	}
-	if err != nil {
-		return err
+	if w.store == nil {
+		if err := w.open(ctx); err != nil {
+			return err
+		}
 	}
 	if w.cfg.TestMessage == testOnStart {
 		w.test(ctx)
 	}
+	return nil
+}
+
+func (w *writer) open(ctx context.Context) (err error) {
+	if w.cfg.Directory != "" {
+		w.store, err = objectstore.NewDirectory(w.cfg.Directory)
+		return err
+	}
+	if w.store, err = objectstore.NewS3(ctx, w.cfg.s3()); err != nil {
+		return err
+	}
+	// A receiver of this collector must not read what is written here.
+	w.release = objectstore.Claim(objectstore.Destination{Endpoint: w.cfg.Endpoint, Bucket: w.cfg.Bucket, Root: w.cfg.Root})
 	return nil
 }
 
@@ -75,22 +83,32 @@ func (w *writer) shutdown(context.Context) error {
 	return nil
 }
 
-// testEventType is the folder of test messages.
-const testEventType = "test"
+// Of test messages.
+const (
+	testEventType = "test"
+	testAccount   = "siempipe"
+	// testTimeout bounds how long a store that does not answer keeps the collector from starting.
+	testTimeout = 10 * time.Second
+)
 
-// test puts one object, as Panoptica's console does on Test Message. A store that is down does not keep the collector
-// from starting: records wait in the queue.
+// test puts one object, as Panoptica's console does on Test Message, and says in log and status how it went. A store that
+// is down or refuses does not keep the collector from starting: records wait in the queue until somebody mended it.
 func (w *writer) test(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, w.cfg.TimeoutConfig.Timeout)
-	defer cancel()
+	if timeout := min(testTimeout, w.cfg.TimeoutConfig.Timeout); timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
 	now := time.Now().UTC()
-	p := objectstore.Partition{EventType: testEventType, Day: now.Format(time.DateOnly), Account: "siempipe"}
+	p := objectstore.Partition{EventType: testEventType, Day: now.Format(time.DateOnly), Account: testAccount}
 	line := fmt.Appendf(nil, `{"test":true,"message":"siempipe can write here","sent_at":"%s"}`+"\n", now.Format(time.RFC3339Nano))
-	if err := w.put(ctx, p, now, line); err != nil {
-		w.logger.Error("Test message not stored", zap.Error(err))
+	key, err := w.put(ctx, p, now, line)
+	w.report(err)
+	if err != nil {
+		w.logger.Error("Test message not stored; records wait until the store takes them", zap.Error(err))
 		return
 	}
-	w.logger.Info("Test message stored", zap.String("key", p.Key(w.cfg.Root, "")))
+	w.logger.Info("Test message stored", zap.String("key", key))
 }
 
 // object is the lines of one object to be.
@@ -114,7 +132,7 @@ func (w *writer) push(ctx context.Context, logs plog.Logs) error {
 	for _, o := range objects {
 		p, err := objectstore.ParsePartition(o.name)
 		if err == nil {
-			err = w.put(ctx, p, o.first, o.lines)
+			_, err = w.put(ctx, p, o.first, o.lines)
 		}
 		if err != nil {
 			errs = append(errs, err)
@@ -165,32 +183,38 @@ func nameOf(rl plog.ResourceLogs) string {
 	return name.Str()
 }
 
-func (w *writer) put(ctx context.Context, p objectstore.Partition, first time.Time, lines []byte) error {
+func (w *writer) put(ctx context.Context, p objectstore.Partition, first time.Time, lines []byte) (key string, err error) {
 	o, err := objectstore.NewObject(w.cfg.Root, p, first, lines, objectstore.Compression(w.cfg.Compression))
 	if err != nil {
-		return err
+		return "", err
 	}
 	existed, err := w.store.Put(ctx, o)
 	if err != nil {
-		return fmt.Errorf("put %s: %w", o.Key, err)
+		return o.Key, fmt.Errorf("put %s: %w", o.Key, err)
 	}
 	if existed {
 		w.telemetry.ExporterPanopticaS3ObjectsExisting.Add(ctx, 1)
-		return nil
+		return o.Key, nil
 	}
 	w.telemetry.ExporterPanopticaS3Objects.Add(ctx, 1)
 	w.telemetry.ExporterPanopticaS3ObjectsBytes.Add(ctx, int64(len(o.Content)))
-	return nil
+	return o.Key, nil
 }
 
-// report tells the collector's health when it changes.
+// report tells the collector's health when it changes, or when there is another reason for it. A failure is never reported
+// as permanent: whatever it is, records wait for somebody to mend it, and a permanent one could not be taken back.
 func (w *writer) report(err error) {
+	reason := ""
+	var store *objectstore.Error
+	if errors.As(err, &store) {
+		reason = store.Hint
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if (err != nil) == w.failing {
+	if (err != nil) == w.failing && reason == w.reason {
 		return
 	}
-	w.failing = err != nil
+	w.failing, w.reason = err != nil, reason
 	if err != nil {
 		componentstatus.ReportStatus(w.host, componentstatus.NewRecoverableErrorEvent(err))
 	} else {
