@@ -102,6 +102,9 @@ func (b *azureBucket) Open(ctx context.Context, o Object, offset int64) (Content
 		o.Modified = *out.LastModified
 	}
 	o.Grows = out.BlobType != nil && *out.BlobType == blob.BlobTypeAppendBlob
+	if out.CreationTime != nil {
+		o.Created = *out.CreationTime
+	}
 	return Content{Object: o, Body: out.Body}, nil
 }
 
@@ -136,6 +139,9 @@ func (b *azureBucket) Page(ctx context.Context, prefix, token string) ([]Object,
 				o.Modified = *p.LastModified
 			}
 			o.Grows = p.BlobType != nil && *p.BlobType == blob.BlobTypeAppendBlob
+			if p.CreationTime != nil {
+				o.Created = *p.CreationTime
+			}
 			o.Archived = p.AccessTier != nil && *p.AccessTier == blob.AccessTierArchive
 			page = append(page, o)
 		}

@@ -17,10 +17,11 @@ type Object struct {
 	ETag     string
 	Size     int64 // bytes as stored; 0 when unknown
 	Modified time.Time
-	Region   string // of the bucket, where a notification says it
-	Account  string // host of the storage account, where a notification says it (Azure)
-	Grows    bool   // an append blob: more may be appended to what is there
-	Archived bool   // in a storage class that cannot be read at once
+	Created  time.Time // of an append blob, whatever was appended since
+	Region   string    // of the bucket, where a notification says it
+	Account  string    // host of the storage account, where a notification says it (Azure)
+	Grows    bool      // an append blob: more may be appended to what is there
+	Archived bool      // in a storage class that cannot be read at once
 }
 
 // IsFolder reports whether the object only stands for a folder, as consoles make them.

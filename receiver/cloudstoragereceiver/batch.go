@@ -1,0 +1,116 @@
+package cloudstoragereceiver
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/siempipe/siempipe/internal/otelrecord"
+	"github.com/siempipe/siempipe/internal/payload"
+	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/metadata"
+)
+
+// A batch ends at either bound. A thousand records are what the components behind are tuned for; the bytes bound memory
+// where records are long.
+const (
+	maxBatchRecords = 1000
+	maxBatchBytes   = 4 << 20
+)
+
+// The waits between offers of a batch that the pipeline cannot take now.
+const (
+	firstOfferDelay = 500 * time.Millisecond
+	maxOfferDelay   = 30 * time.Second
+)
+
+// batch gathers records of one object. It holds them as they were cut and not as log records: the pipeline changes what it
+// is offered, and a batch that was refused is offered again. It is for one goroutine.
+type batch struct {
+	c        *cloudStorage
+	format   string
+	address  string
+	received time.Time
+
+	items []payload.Item
+	bytes int
+}
+
+func (b *batch) add(item payload.Item) {
+	b.items = append(b.items, item)
+	b.bytes += len(item.Raw)
+}
+
+func (b *batch) full() bool { return len(b.items) >= maxBatchRecords || b.bytes >= maxBatchBytes }
+
+// refusedError is the pipeline's no for good.
+type refusedError struct{ err error }
+
+func (e *refusedError) Error() string { return "refused by the pipeline: " + e.err.Error() }
+func (e *refusedError) Unwrap() error { return e.err }
+
+// deliver offers the batch until the pipeline takes it, and empties it. Its error is a *refusedError or that of ctx.
+func (b *batch) deliver(ctx context.Context) error {
+	if len(b.items) == 0 {
+		return nil
+	}
+	invalid := 0
+	err := b.c.offer(ctx, len(b.items), func() plog.Logs {
+		logs := plog.NewLogs()
+		scope := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
+		scope.Scope().SetName(metadata.ScopeName)
+		records := scope.LogRecords()
+		records.EnsureCapacity(len(b.items))
+		invalid = 0
+		for i := range b.items {
+			if otelrecord.WriteItem(&b.items[i], b.format, b.address, b.received, records.AppendEmpty()) != nil {
+				invalid++
+			}
+		}
+		return logs
+	})
+	if err != nil {
+		return err
+	}
+	b.c.telemetry.ReceiverCloudStorageRecordsInvalid.Add(ctx, int64(invalid))
+	clear(b.items) // lets go of the texts
+	b.items, b.bytes = b.items[:0], 0
+	return nil
+}
+
+// offer passes n records on until the pipeline takes them or refuses them for good.
+func (c *cloudStorage) offer(ctx context.Context, n int, logs func() plog.Logs) error {
+	for delay := firstOfferDelay; ; delay = min(2*delay, maxOfferDelay) {
+		obsCtx := c.obs.StartLogsOp(ctx)
+		err := c.next.ConsumeLogs(obsCtx, logs())
+		c.obs.EndLogsOp(obsCtx, metadata.Type.String(), n, err)
+		switch {
+		case err == nil:
+			c.telemetry.ReceiverCloudStorageRecords.Add(ctx, int64(n))
+			c.totals.records.Add(int64(n))
+			return nil
+		case consumererror.IsPermanent(err):
+			return &refusedError{err}
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+		c.set.Logger.Debug(fmt.Sprintf("The pipeline does not take records now; offered again in %s", delay))
+		if !wait(ctx, delay) {
+			return ctx.Err()
+		}
+	}
+}
+
+// wait reports false when ctx ends first.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

@@ -1,0 +1,143 @@
+package cloudstoragereceiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
+
+	"github.com/siempipe/siempipe/internal/otelrecord"
+	"github.com/siempipe/siempipe/internal/source"
+	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
+	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/metadata"
+	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/notice"
+	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/queue"
+)
+
+// kindUnknown is a message that is no notification.
+const kindUnknown notice.Kind = "unknown"
+
+// Verdicts on messages.
+const (
+	verdictDeleted = "deleted"
+	verdictRetried = "retried"
+	verdictGivenUp = "given_up"
+)
+
+// readableFor is how long a read object proves that the store lets us in: a refusal meanwhile is about the object.
+const readableFor = 10 * time.Minute
+
+// handle works on a message: all its objects, each until the pipeline has it.
+func (c *cloudStorage) handle(ctx context.Context, m queue.Message) queue.Verdict {
+	n, err := notice.Parse(m.Body, m.Attributes)
+	if err != nil {
+		return c.failed(ctx, m, kindUnknown, []error{&noticeError{err}})
+	}
+	if n.Kind != notice.Objects {
+		c.countMessage(ctx, n.Kind, verdictDeleted)
+		return queue.Verdict{Delete: true}
+	}
+	var failures []error
+	ids := make([]string, 0, len(n.Objects))
+	for _, o := range n.Objects {
+		ids = append(ids, objectID(c.bucket, o))
+		_, err := c.read(ctx, o, reading{remember: len(n.Objects) > 1})
+		if ctx.Err() != nil {
+			return queue.Verdict{} // somebody else goes on, or we later
+		}
+		if err != nil {
+			failures = append(failures, err)
+		}
+	}
+	if len(failures) > 0 {
+		return c.failed(ctx, m, n.Kind, failures)
+	}
+	c.state.forget(ids...)
+	c.state.forgetTries(m.ID)
+	c.countMessage(ctx, n.Kind, verdictDeleted)
+	return queue.Verdict{Delete: true}
+}
+
+// noticeError is a message that is no notification.
+type noticeError struct{ err error }
+
+func (e *noticeError) Error() string { return "message: " + e.err.Error() }
+func (e *noticeError) Unwrap() error { return e.err }
+
+// failed decides about a message that cannot be finished now.
+func (c *cloudStorage) failed(ctx context.Context, m queue.Message, kind notice.Kind, failures []error) queue.Verdict {
+	tries := m.Tries
+	if tries == 0 {
+		tries = c.state.try(m.ID)
+	}
+	err := errors.Join(failures...)
+	fields := []zap.Field{zap.String("queue", c.queue.Name()), zap.String("message", m.ID), zap.Int("tries", tries), zap.Error(err)}
+	own := !slices.ContainsFunc(failures, func(err error) bool { return !c.ofObject(err) })
+	if own && c.cfg.MaxTries > 0 && tries >= c.cfg.MaxTries {
+		if refused := c.giveUp(ctx, string(m.Body), fmt.Errorf("given up after %d tries: %w", tries, err)); refused == nil {
+			c.set.Logger.Error("Message given up; it went on as an invalid record", fields...)
+			c.state.forgetTries(m.ID)
+			c.countMessage(ctx, kind, verdictGivenUp)
+			return queue.Verdict{Delete: true}
+		}
+	}
+	delay := c.retryDelay(tries)
+	c.set.Logger.Warn("Message not finished; it comes again", append(fields, zap.Duration("in", delay))...)
+	if !own {
+		c.status.failed(err)
+	}
+	c.countMessage(ctx, kind, verdictRetried)
+	return queue.Verdict{Delay: delay}
+}
+
+// ofObject reports whether an error is about one object, and not about all of them: only then are tries worth counting.
+func (c *cloudStorage) ofObject(err error) bool {
+	var notice *noticeError
+	if errors.As(err, &notice) {
+		return true
+	}
+	switch outcomeOf(err) {
+	case outcome(bucket.Unavailable):
+		return false
+	case outcome(bucket.Forbidden), outcome(bucket.Misconfigured):
+		return c.state.now().Unix()-c.lastRead.Load() < int64(readableFor/time.Second)
+	}
+	return true
+}
+
+// retryDelay doubles with each try.
+func (c *cloudStorage) retryDelay(tries int) time.Duration {
+	delay := c.cfg.RetryDelay
+	for range min(max(tries, 1)-1, 20) {
+		delay = min(2*delay, maxRetryDelay)
+	}
+	return delay
+}
+
+// giveUp passes on one invalid record that holds what cannot be read, and why.
+func (c *cloudStorage) giveUp(ctx context.Context, raw string, reason error) error {
+	rec := source.NewInvalid(raw, c.cfg.Format, reason.Error(), c.state.now())
+	err := c.offer(ctx, 1, func() plog.Logs {
+		logs := plog.NewLogs()
+		scope := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
+		scope.Scope().SetName(metadata.ScopeName)
+		otelrecord.Write(&rec, scope.LogRecords().AppendEmpty())
+		return logs
+	})
+	if err == nil {
+		c.telemetry.ReceiverCloudStorageObjectsGivenUp.Add(ctx, 1)
+		c.telemetry.ReceiverCloudStorageRecordsInvalid.Add(ctx, 1)
+	}
+	return err
+}
+
+func (c *cloudStorage) countMessage(ctx context.Context, kind notice.Kind, verdict string) {
+	c.telemetry.ReceiverCloudStorageMessages.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(
+		attribute.String("kind", string(kind)), attribute.String("verdict", verdict))))
+}
