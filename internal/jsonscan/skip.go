@@ -1,0 +1,127 @@
+package jsonscan
+
+import "math/bits"
+
+// Skip returns the index after the JSON value that starts at i of s, and its kind. It only finds where the value ends:
+// brackets are counted, not matched, and text inside is not checked, so that a text which was scanned before can be
+// stepped over at several times the speed. In a text that is not JSON it returns some index, or ok false; it never
+// reads outside of s.
+func Skip(s string, i int) (end int, kind Kind, ok bool) {
+	if i < 0 || i >= len(s) {
+		return i, None, false
+	}
+	switch c := s[i]; c {
+	case '"':
+		end, ok = SkipString(s, i)
+		return end, String, ok
+	case '{':
+		end, ok = skipBrackets(s, i)
+		return end, Object, ok
+	case '[':
+		end, ok = skipBrackets(s, i)
+		return end, Array, ok
+	case 't':
+		return skipScalar(s, i), Bool, true
+	case 'f':
+		return skipScalar(s, i), Bool, true
+	case 'n':
+		return skipScalar(s, i), Null, true
+	default:
+		if c == '-' || isDigit(c) {
+			return skipScalar(s, i), Number, true
+		}
+		return i, None, false
+	}
+}
+
+// SkipBlanks returns the index of the first byte at or after i that is no JSON blank.
+func SkipBlanks(s string, i int) int {
+	for i < len(s) && (s[i] == ' ' || s[i] == '\n' || s[i] == '\r' || s[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// skipScalar returns the index of the first byte at or after i that cannot stand in a number or a literal.
+func skipScalar(s string, i int) int {
+	for i < len(s) {
+		switch s[i] {
+		case ',', '}', ']', ' ', '\n', '\r', '\t', '"', ':', '{', '[':
+			return i
+		}
+		i++
+	}
+	return i
+}
+
+// quoteOrSlash has the high bit set in the lowest byte of x that is a quote or a backslash; see special.
+func quoteOrSlash(x uint64) uint64 {
+	quote := x ^ lsb*'"'
+	slash := x ^ lsb*'\\'
+	return ((quote-lsb)&^quote | (slash-lsb)&^slash) & msb
+}
+
+// SkipString returns the index after the closing quote of the string whose opening quote is at i.
+func SkipString(s string, i int) (end int, ok bool) {
+	i++
+	for {
+		for i+8 <= len(s) {
+			if m := quoteOrSlash(load(s, i)); m != 0 {
+				i += bits.TrailingZeros64(m) / 8
+				break
+			}
+			i += 8
+		}
+		if i >= len(s) {
+			return len(s), false
+		}
+		switch s[i] {
+		case '"':
+			return i + 1, true
+		case '\\':
+			i += 2
+		default:
+			i++
+		}
+	}
+}
+
+// skipBrackets returns the index after the bracket that closes the one at i.
+func skipBrackets(s string, i int) (end int, ok bool) {
+	depth := 0
+	for i < len(s) {
+		if i+8 <= len(s) {
+			m := structural(load(s, i))
+			if m == 0 {
+				i += 8
+				continue
+			}
+			i += bits.TrailingZeros64(m) / 8
+		}
+		switch s[i] {
+		case '"':
+			if i, ok = SkipString(s, i); !ok {
+				return i, false
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+			if depth == 0 {
+				return i + 1, true
+			}
+		}
+		i++
+	}
+	return i, false
+}
+
+// structural has the high bit set in the lowest byte of x that is a quote or a bracket: with 0x20 set, [ ] become { }.
+func structural(x uint64) uint64 {
+	quote := x ^ lsb*'"'
+	folded := x | lsb*0x20
+	opening := folded ^ lsb*'{'
+	closing := folded ^ lsb*'}'
+	return ((quote-lsb)&^quote | (opening-lsb)&^opening | (closing-lsb)&^closing) & msb
+}

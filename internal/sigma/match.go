@@ -1,0 +1,496 @@
+package sigma
+
+import (
+	"bytes"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/siempipe/siempipe/internal/jsonscan"
+)
+
+// Matcher holds records against the rules of an engine, one after the other. It keeps scratch memory and is for one
+// goroutine at a time.
+type Matcher struct {
+	engine *Engine
+	plan   *plan
+	body   string
+	isFull bool
+
+	spans        []span
+	heads, tails []int32 // slots of each path
+	slots        []slot
+	arena        []byte       // folded and decoded texts
+	body2        [2]textRange // the body folded, and decoded and folded
+
+	generation uint32
+	memo       []uint32 // of each test: generation<<1 | result
+	seen       []uint32 // of each rule: generation in which it became a candidate
+	candidates []int32
+	hits       []Hit
+}
+
+// Hit is a rule that matches the record that was matched last.
+type Hit struct {
+	Entry int   // in the entries of the engine
+	rule  int32 // in the plan
+}
+
+// maxArena is how much scratch a matcher keeps from one record to the next, in bytes.
+const maxArena = 1 << 20
+
+// NewMatcher makes a matcher.
+func (e *Engine) NewMatcher() *Matcher { return &Matcher{engine: e} }
+
+// Match finds the rules that match a record: a JSON object that was checked before, of a log type. The hits are in the
+// order of the entries and valid until the next call. A record that is no JSON object matches nothing.
+func (m *Matcher) Match(logType, body string) []Hit {
+	m.hits = m.hits[:0]
+	m.plan = m.engine.plan(logType)
+	if m.plan == nil {
+		return nil
+	}
+	m.reset(body)
+	if !m.walk(&m.plan.first) {
+		return nil
+	}
+	m.candidates = append(m.candidates[:0], m.plan.always...)
+	indexed := m.lookUp()
+	if indexed > 0 {
+		m.fill()
+		sortInts(m.candidates)
+	}
+	for _, r := range m.candidates {
+		if m.holds(m.plan.rules[r].expr) {
+			m.hits = append(m.hits, Hit{Entry: int(m.plan.rules[r].entry), rule: r})
+		}
+	}
+	return m.hits
+}
+
+// Extra reports whether a further condition of a rule that matched holds.
+func (m *Matcher) Extra(hit Hit, i int) bool {
+	m.fill()
+	return m.holds(m.plan.rules[hit.rule].extra[i])
+}
+
+// Release lets go of the record.
+func (m *Matcher) Release() {
+	m.body = ""
+	clear(m.spans)
+	clear(m.slots)
+	if cap(m.arena) > maxArena {
+		m.arena = nil
+	}
+}
+
+// reset prepares for a record.
+func (m *Matcher) reset(body string) {
+	m.body, m.isFull = body, false
+	p := m.plan
+	if len(m.heads) < p.paths {
+		m.heads, m.tails = make([]int32, p.paths), make([]int32, p.paths)
+	}
+	if len(m.memo) < len(p.tests) {
+		m.memo = make([]uint32, len(p.tests))
+	}
+	if len(m.seen) < len(p.rules) {
+		m.seen = make([]uint32, len(p.rules))
+	}
+	m.nextGeneration()
+}
+
+// nextGeneration forgets the results of all tests.
+func (m *Matcher) nextGeneration() {
+	m.generation++
+	if m.generation >= 1<<31-1 {
+		m.generation = 1
+		clear(m.memo)
+		clear(m.seen)
+	}
+}
+
+// fill reads every field, not only those of the index.
+func (m *Matcher) fill() {
+	if m.isFull {
+		return
+	}
+	m.isFull = true
+	m.walk(&m.plan.full)
+	m.nextGeneration()
+}
+
+// maxKey is the longest text that is looked up in the index, in bytes; a longer one cannot be in it.
+const maxKey = 4096
+
+// lookUp adds the rules that are found by a value of the record, and counts them.
+func (m *Matcher) lookUp() (n int) {
+	for i := range m.plan.index {
+		f := &m.plan.index[i]
+		it := m.values(f.field)
+		for s, a := it.next(); s != nil; s, a = it.next() {
+			if len(s.text) > maxKey {
+				continue
+			}
+			for _, r := range f.rules[string(m.text(s, a, true))] {
+				if m.seen[r] != m.generation {
+					m.seen[r] = m.generation
+					m.candidates = append(m.candidates, r)
+					n++
+				}
+			}
+		}
+	}
+	return n
+}
+
+// sortInts sorts a few numbers.
+func sortInts(list []int32) {
+	for i := 1; i < len(list); i++ {
+		for j := i; j > 0 && list[j] < list[j-1]; j-- {
+			list[j], list[j-1] = list[j-1], list[j]
+		}
+	}
+}
+
+func (m *Matcher) holds(n *node) bool {
+	switch n.op {
+	case opTest:
+		return m.test(n.test)
+	case opAnd:
+		for _, kid := range n.kids {
+			if !m.holds(kid) {
+				return false
+			}
+		}
+		return true
+	case opOr:
+		for _, kid := range n.kids {
+			if m.holds(kid) {
+				return true
+			}
+		}
+		return false
+	case opNot:
+		return !m.holds(n.kids[0])
+	}
+	count := 0
+	for _, kid := range n.kids {
+		if m.holds(kid) {
+			if count++; count >= n.n {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (m *Matcher) test(id int32) bool {
+	if memo := m.memo[id]; memo>>1 == m.generation {
+		return memo&1 == 1
+	}
+	memo := m.generation << 1
+	result := m.make(&m.plan.tests[id])
+	if result {
+		memo |= 1
+	}
+	m.memo[id] = memo
+	return result
+}
+
+// make makes a test.
+func (m *Matcher) make(t *compiled) bool {
+	if t.keyword {
+		return m.keyword(t)
+	}
+	switch t.kind {
+	case testExists:
+		return m.exists(t.fieldID) == t.exists
+	case testNull:
+		it := m.values(t.fieldID)
+		s, _ := it.next()
+		return s == nil
+	case testField:
+		return m.compareFields(t)
+	}
+	it := m.values(t.fieldID)
+	for s, a := it.next(); s != nil; s, a = it.next() {
+		if m.value(t, s, a) {
+			return true
+		}
+	}
+	return false
+}
+
+// value makes a test of one value.
+func (m *Matcher) value(t *compiled, s *slot, a *planAlternative) bool {
+	switch t.kind {
+	case testSet, testPattern:
+		if t.accepts(m.text(s, a, !t.cased)) {
+			return true
+		}
+		// Objects and lists are looked at as their JSON text, and once more with the escapes of the strings in it decoded.
+		return t.kind == testPattern && isContainer(s.kind) && strings.IndexByte(s.text, '\\') >= 0 && t.accepts(m.unescaped(s.text, !t.cased))
+	case testRegexp:
+		b := m.text(s, a, false)
+		if bytes.Contains(b, t.needs) && t.re.Match(b) {
+			return true
+		}
+		if isContainer(s.kind) && strings.IndexByte(s.text, '\\') >= 0 {
+			return t.re.Match(m.unescaped(s.text, false))
+		}
+		return false
+	case testCIDR:
+		if s.kind != jsonscan.String {
+			return false
+		}
+		addr, err := netip.ParseAddr(string(m.text(s, a, false)))
+		return err == nil && t.network.Contains(addr.Unmap().WithZone(""))
+	case testNumber:
+		if s.kind != jsonscan.Number { // a text with digits is a text
+			return false
+		}
+		f, err := strconv.ParseFloat(s.text, 64)
+		return err == nil && compare(t.compare, f, t.number)
+	case testTimePart:
+		part, ok := timePart(t.part, string(m.text(s, a, false)))
+		return ok && compare(t.compare, part, t.number)
+	}
+	return false
+}
+
+func compare(how string, x, y float64) bool {
+	switch how {
+	case "lt":
+		return x < y
+	case "lte":
+		return x <= y
+	case "gt":
+		return x > y
+	case "gte":
+		return x >= y
+	}
+	return x == y
+}
+
+// timeLayouts are the forms of times in records: RFC 3339 and Panther's.
+var timeLayouts = []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999"}
+
+// timePart takes a number out of a time, in the zone it is written in.
+func timePart(part, text string) (float64, bool) {
+	for _, layout := range timeLayouts {
+		t, err := time.Parse(layout, text)
+		if err != nil {
+			continue
+		}
+		switch part {
+		case "minute":
+			return float64(t.Minute()), true
+		case "hour":
+			return float64(t.Hour()), true
+		case "day":
+			return float64(t.Day()), true
+		case "week":
+			_, week := t.ISOWeek()
+			return float64(week), true
+		case "month":
+			return float64(t.Month()), true
+		}
+		return float64(t.Year()), true
+	}
+	return 0, false
+}
+
+// accepts compares a text, folded unless the test is cased.
+func (t *compiled) accepts(b []byte) bool {
+	if t.kind == testPattern {
+		return t.matchText(b)
+	}
+	if t.set != nil {
+		_, ok := t.set[string(b)]
+		return ok
+	}
+	for _, text := range t.texts {
+		if string(b) == text {
+			return true
+		}
+	}
+	return false
+}
+
+// keyword looks for a text anywhere in the record: in its JSON text, and in that with the escapes decoded.
+func (m *Matcher) keyword(t *compiled) bool {
+	if t.kind == testRegexp {
+		return t.re.MatchString(m.body)
+	}
+	if t.cased {
+		return t.accepts([]byte(m.body)) || strings.IndexByte(m.body, '\\') >= 0 && t.accepts(jsonscan.AppendUnquoted(nil, m.body))
+	}
+	for variant := range m.body2 {
+		if variant == 1 && strings.IndexByte(m.body, '\\') < 0 {
+			break
+		}
+		r := &m.body2[variant]
+		if r.from == 0 {
+			from := len(m.arena)
+			if variant == 0 {
+				m.arena = appendFold(m.arena, m.body)
+			} else {
+				m.arena = append(m.arena, m.unescaped(m.body, true)...)
+			}
+			*r = textRange{int32(from), int32(len(m.arena))}
+		}
+		if t.accepts(m.arena[r.from:r.to]) {
+			return true
+		}
+	}
+	return false
+}
+
+func isContainer(k jsonscan.Kind) bool { return k == jsonscan.Object || k == jsonscan.Array }
+
+// unescaped is a JSON text with the escapes of the strings in it decoded, once.
+func (m *Matcher) unescaped(text string, folded bool) []byte {
+	decoded := jsonscan.AppendUnquoted(nil, text)
+	if folded {
+		return appendFold(nil, string(decoded))
+	}
+	return decoded
+}
+
+// text is the text of a value, folded or not. It is valid until the next walk.
+func (m *Matcher) text(s *slot, a *planAlternative, folded bool) []byte {
+	if a != nil && !a.plain && a.transforms() {
+		v := Value{Kind: s.kind, Raw: s.text}
+		text := a.transform(v.Text())
+		if folded {
+			text = fold(text)
+		}
+		return []byte(text)
+	}
+	r := &s.decoded
+	if folded {
+		r = &s.folded
+	}
+	if r.from > 0 {
+		return m.arena[r.from:r.to]
+	}
+	from := len(m.arena)
+	switch {
+	case s.kind == jsonscan.String:
+		inner := s.text[1 : len(s.text)-1]
+		switch {
+		case strings.IndexByte(inner, '\\') >= 0:
+			m.arena = jsonscan.AppendUnquoted(m.arena, inner)
+			if folded {
+				m.arena = append(m.arena[:from], fold(string(m.arena[from:]))...)
+			}
+		case folded:
+			m.arena = appendFold(m.arena, inner)
+		default:
+			m.arena = append(m.arena, inner...)
+		}
+	case s.kind == jsonscan.Number:
+		text, _ := canonicalNumber(s.text)
+		m.arena = append(m.arena, text...)
+	case folded:
+		m.arena = appendFold(m.arena, s.text)
+	default:
+		m.arena = append(m.arena, s.text...)
+	}
+	*r = textRange{int32(from), int32(len(m.arena))}
+	return m.arena[from:]
+}
+
+// values goes over the values of a field that are not null.
+type values struct {
+	m     *Matcher
+	field *planField
+	alt   int
+	slot  int32
+	begun bool // within an alternative
+	found bool // the alternative has a value
+}
+
+func (m *Matcher) values(field int32) values { return values{m: m, field: &m.plan.fields[field]} }
+
+func (it *values) next() (*slot, *planAlternative) {
+	for it.alt < len(it.field.alternatives) {
+		a := &it.field.alternatives[it.alt]
+		if !it.begun {
+			it.begun, it.found = true, false
+			it.slot = 0
+			if a.plain || it.m.guarded(a) {
+				it.slot = it.m.heads[a.path]
+			}
+		} else if it.slot != 0 {
+			it.slot = it.m.slots[it.slot].next
+		}
+		for it.slot != 0 {
+			if s := &it.m.slots[it.slot]; s.kind != jsonscan.Null {
+				it.found = true
+				return s, a
+			}
+			it.slot = it.m.slots[it.slot].next
+		}
+		if it.found && !it.field.union {
+			it.alt = len(it.field.alternatives)
+			break
+		}
+		it.begun = false
+		it.alt++
+	}
+	return nil, nil
+}
+
+// guarded reports whether the guards of an alternative hold.
+func (m *Matcher) guarded(a *planAlternative) bool {
+	for i, path := range a.when {
+		ok := false
+		for id := m.heads[path]; id != 0; id = m.slots[id].next {
+			ok = ok || a.alternative.when[i].allows(string(m.text(&m.slots[id], nil, false)))
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *Matcher) exists(field int32) bool {
+	f := &m.plan.fields[field]
+	for i := range f.alternatives {
+		if a := &f.alternatives[i]; m.heads[a.path] != 0 && m.guarded(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// compareFields reports whether a value of the one field equals (begins with, ...) a value of the other.
+func (m *Matcher) compareFields(t *compiled) bool {
+	it := m.values(t.fieldID)
+	for s, a := it.next(); s != nil; s, a = it.next() {
+		x := m.text(s, a, !t.cased)
+		others := m.values(t.otherID)
+		for o, b := others.next(); o != nil; o, b = others.next() {
+			y := m.text(o, b, !t.cased)
+			var hit bool
+			switch t.shape {
+			case prefix:
+				hit = bytes.HasPrefix(x, y)
+			case suffix:
+				hit = bytes.HasSuffix(x, y)
+			case contains:
+				hit = bytes.Contains(x, y)
+			default:
+				hit = bytes.Equal(x, y)
+			}
+			if hit {
+				return true
+			}
+		}
+	}
+	return false
+}
