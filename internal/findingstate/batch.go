@@ -1,0 +1,248 @@
+package findingstate
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Batch is a set of changes that are written together, after what they let go on has been delivered. It is valid until Commit
+// or Abort; one of them must follow, under the same Lock.
+type Batch struct {
+	t       *Tracker
+	number  uint32
+	now     int64
+	undo    []undo
+	rest    logged
+	chunks  []Op // waiting records that are written or deleted
+	waiting int64
+	newScan uint32
+	snaps   map[snapshotKey]snapshot
+	scans   map[string]*scan // copies, changed
+	touched map[string]map[uint32]struct{}
+
+	sweeps, sweepEnds bool
+	sweptTo           uint32
+
+	lastSnap snapshotKey // touched last: most records of a batch are of one
+	anySnap  bool
+}
+
+// undo is a slot as it was before the batch.
+type undo struct {
+	slot  *slot
+	old   entry
+	added bool
+}
+
+// Begin starts a batch for these observations and brings what is known of them to memory.
+func (t *Tracker) Begin(ctx context.Context, now time.Time, obs []Observation) (*Batch, error) {
+	if t.lost != nil {
+		return nil, t.lost
+	}
+	ids := make([]id, 0, len(obs))
+	for i := range obs {
+		ids = append(ids, obs[i].id)
+		if t.open.AnyTenant && obs[i].anyTenant != (id{}) {
+			ids = append(ids, obs[i].anyTenant)
+		}
+	}
+	if err := t.begin(ctx, ids); err != nil {
+		return nil, err
+	}
+	t.batches++
+	return &Batch{t: t, number: t.batches, now: t.now(now)}, nil
+}
+
+// BeginQuiet starts a batch without records.
+func (t *Tracker) BeginQuiet(now time.Time) (*Batch, error) {
+	if t.lost != nil {
+		return nil, t.lost
+	}
+	t.batches++
+	return &Batch{t: t, number: t.batches, now: t.now(now)}, nil
+}
+
+func (t *Tracker) begin(ctx context.Context, ids []id) error {
+	if err := t.room(ctx, len(ids)); err != nil {
+		return err
+	}
+	return t.load(ctx, ids)
+}
+
+// change returns the slot of an entry for changing.
+func (b *Batch) change(i id) *slot {
+	s := b.t.cache.get(i)
+	added := s == nil
+	if added {
+		s = b.t.cache.add(&entry{id: i})
+	}
+	if s.batch != b.number {
+		s.batch = b.number
+		b.undo = append(b.undo, undo{s, s.entry, added})
+	}
+	return s
+}
+
+// Decide says what is new about a finding: it fills in the observation's Change, Emit and Fields.
+func (b *Batch) Decide(o *Observation) {
+	t := b.t
+	s := b.change(o.id)
+	if s.is(isGone) {
+		s.entry = entry{id: o.id}
+	}
+	hidden := false
+	if t.open.AnyTenant && o.anyTenant != (id{}) && !o.event {
+		if any := t.cache.get(o.anyTenant); any != nil && any.is(byEvent) {
+			hidden = any.hiddenAt(b.now)
+		}
+	}
+	known := s.known()
+	t.apply(&s.entry, o, b.now, hidden)
+	if !known && s.known() {
+		alertID := o.alertID
+		if len(alertID) > maxAlertID {
+			alertID = ""
+		}
+		t.fresh[o.id] = string([]byte(alertID))
+	}
+	if o.event {
+		b.rest.AnyTenant = b.rest.AnyTenant || o.scope.Tenant == ""
+		return
+	}
+	b.seen(s.scope, o)
+}
+
+// Abort forgets the batch.
+func (b *Batch) Abort() {
+	for i := len(b.undo) - 1; i >= 0; i-- {
+		u := &b.undo[i]
+		if u.added {
+			delete(b.t.fresh, u.old.id)
+			b.t.cache.remove(u.old.id)
+			continue
+		}
+		if !u.old.known() && u.slot.known() { // it had expired
+			delete(b.t.fresh, u.old.id)
+		}
+		u.slot.entry = u.old
+	}
+}
+
+// Commit writes the batch. After an error the batch is forgotten: the records that went on will go on again.
+func (b *Batch) Commit(ctx context.Context) error {
+	t := b.t
+	data := make([]byte, 0, 64+16*len(b.undo))
+	data = append(data, version)
+	data = binary.LittleEndian.AppendUint64(data, uint64(b.now))
+	head := len(data)
+	for i := range b.undo {
+		u := &b.undo[i]
+		if !u.added && !u.slot.known() { // nothing is left to remember
+			u.slot.entry = entry{id: u.old.id, flags: isGone}
+		}
+		data = b.appendEntry(data, u)
+	}
+	data, err := b.appendRest(data)
+	if err != nil {
+		b.Abort()
+		return err
+	}
+	if len(data) > head || len(b.chunks) > 0 {
+		ops := append(b.chunks, Op{Kind: Set, Key: logKey(t.next), Value: data}, Op{Kind: Get, Key: keyMeta})
+		if err := t.store.Batch(ctx, ops); err != nil {
+			b.Abort()
+			return fmt.Errorf("write the state: %w", err)
+		}
+		if err := t.checkOwner(ops[len(ops)-1].Value); err != nil {
+			b.Abort()
+			return err
+		}
+		t.next++
+		t.logBytes += int64(len(data))
+	}
+	for i := range b.undo {
+		u := &b.undo[i]
+		switch {
+		case u.added && !u.slot.known():
+			t.cache.remove(u.old.id)
+		case u.slot.entry != u.old:
+			t.cache.setDirty(u.slot)
+		}
+	}
+	t.savedName += len(b.rest.Names)
+	t.scopes.saved += len(b.rest.Scopes)
+	t.open.apply(&b.rest)
+	if b.sweeps {
+		t.sweep.page = b.sweptTo
+	}
+	if b.sweepEnds {
+		t.sweep = nil
+	}
+	return nil
+}
+
+// appendEntry appends what a batch changed in one entry.
+func (b *Batch) appendEntry(data []byte, u *undo) []byte {
+	e := &u.slot.entry
+	if *e == u.old {
+		return data
+	}
+	if e.is(isGone) {
+		return append(append(data, logGone), e.id[:]...)
+	}
+	kind := byte(0)
+	seen := u.old
+	seen.last, seen.day = b.now, e.day
+	if seen == *e && seen.known() {
+		kind = logSeen
+	} else if seen.emitted = seconds(b.now); seen == *e && seen.known() {
+		kind = logSent
+	}
+	if kind != 0 {
+		data = append(append(data, kind), e.id[:]...)
+		return binary.LittleEndian.AppendUint16(data, e.day)
+	}
+	if !e.known() {
+		return data
+	}
+	whole := *e
+	alertID, fresh := b.t.fresh[e.id]
+	if fresh {
+		whole.set(isFresh)
+	}
+	return appendEntry(append(data, logWhole), &whole, alertID)
+}
+
+// appendRest appends what else the batch changed.
+func (b *Batch) appendRest(data []byte) ([]byte, error) {
+	t, r := b.t, &b.rest
+	r.Names = t.names.list()[t.savedName:]
+	r.FirstScope, r.Scopes = t.scopes.saved, t.scopes.list[t.scopes.saved:]
+	for key, sn := range b.snaps {
+		r.Snapshots = append(r.Snapshots, savedSnapshot{key, sn})
+	}
+	for name, sc := range b.scans {
+		r.Scans = append(r.Scans, *sc)
+		for n := range b.touched[name] {
+			if r.ScanScopes == nil {
+				r.ScanScopes = map[string][]uint32{}
+			}
+			r.ScanScopes[name] = append(r.ScanScopes[name], n)
+		}
+	}
+	r.AnyTenant = r.AnyTenant && !t.open.AnyTenant
+	if len(r.Names) == 0 && len(r.Scopes) == 0 {
+		r.FirstScope = 0
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	if string(text) == "{}" {
+		return data, nil
+	}
+	return append(append(data, logRest), text...), nil
+}

@@ -1,0 +1,327 @@
+package findingstate
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"hash/crc32"
+	"math/bits"
+	"slices"
+)
+
+const (
+	// entriesPerPage is how many entries a page has on average. Its 4 to 13 KiB are read whole for one entry, which speaks for
+	// less; a B+ tree's own pages are filled better by longer values, which speaks for more.
+	entriesPerPage = 48
+	// pagesAtOnce bounds what one batch of the storage reads or writes, about 2 MiB.
+	pagesAtOnce = 256
+)
+
+// pageOf is the page of a hash: linear hashing, where page n splits into n and n plus the power of two below.
+func (t *Tracker) pageOf(hash uint32) uint32 {
+	level := uint32(1) << (bits.Len32(t.meta.Pages) - 1)
+	if page := hash & (2*level - 1); page < t.meta.Pages {
+		return page
+	}
+	return hash & (level - 1)
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+const pageHeader = 4 // checksum
+
+// sealPage fills in the header, for which the first bytes are reserved.
+func sealPage(page []byte) []byte {
+	sum := crc32.Checksum(page[pageHeader:], castagnoli)
+	page[0], page[1], page[2], page[3] = byte(sum), byte(sum>>8), byte(sum>>16), byte(sum>>24)
+	return page
+}
+
+// entriesOf checks a page and returns its entries. A page that is damaged is given up: its findings will be new again.
+func (t *Tracker) entriesOf(page []byte) []byte {
+	if len(page) <= pageHeader {
+		return nil
+	}
+	sum := uint32(page[0]) | uint32(page[1])<<8 | uint32(page[2])<<16 | uint32(page[3])<<24
+	if crc32.Checksum(page[pageHeader:], castagnoli) != sum {
+		t.Damaged++
+		return nil
+	}
+	return page[pageHeader:]
+}
+
+// eachEntry calls f for every encoded entry.
+func (t *Tracker) eachEntry(entries []byte, f func(one []byte)) {
+	for len(entries) > 0 {
+		one, rest, err := nextEntry(entries)
+		if err != nil {
+			t.Damaged++
+			return
+		}
+		f(one)
+		entries = rest
+	}
+}
+
+// find returns the encoded entry of an id, nil when it is not there.
+func (t *Tracker) find(entries []byte, i id) []byte {
+	for len(entries) > 0 {
+		one, rest, err := nextEntry(entries)
+		if err != nil {
+			t.Damaged++
+			return nil
+		}
+		if bytes.Equal(one[:len(i)], i[:]) {
+			return one
+		}
+		entries = rest
+	}
+	return nil
+}
+
+// load brings entries to the cache. Those that are on no page are left out. The cache must have room.
+func (t *Tracker) load(ctx context.Context, wanted []id) error {
+	if t.meta.Entries == 0 {
+		return nil
+	}
+	type want struct {
+		page uint32
+		id   id
+	}
+	var missing []want
+	for _, i := range wanted {
+		if t.cache.get(i) == nil {
+			missing = append(missing, want{t.pageOf(i.hash()), i})
+		}
+	}
+	slices.SortFunc(missing, func(a, b want) int { return int(int64(a.page) - int64(b.page)) })
+	for len(missing) > 0 {
+		var ops []Op
+		n := 0
+		for ; n < len(missing); n++ {
+			if n > 0 && missing[n].page == missing[n-1].page {
+				continue
+			}
+			if len(ops) == pagesAtOnce {
+				break
+			}
+			ops = append(ops, Op{Kind: Get, Key: pageKey(missing[n].page)})
+		}
+		if err := t.store.Batch(ctx, ops); err != nil {
+			return fmt.Errorf("read the state: %w", err)
+		}
+		page, entries := -1, []byte(nil)
+		for i := range missing[:n] {
+			if i == 0 || missing[i].page != missing[i-1].page {
+				page++
+				entries = t.entriesOf(ops[page].Value)
+			}
+			if one := t.find(entries, missing[i].id); one != nil && t.cache.get(missing[i].id) == nil {
+				var e entry
+				readEntry(one, &e)
+				t.cache.add(&e)
+			}
+		}
+		missing = missing[n:]
+	}
+	return nil
+}
+
+// room makes room in the cache for n more entries.
+func (t *Tracker) room(ctx context.Context, n int) error {
+	// A log of many small batches is brought to the pages too, so that a start need not read more keys than these.
+	const maxLogRecords, maxLogBytes = 4096, 64 << 20
+	if t.cache.dirty+n > t.opts.CacheFindings/2 || t.next-t.meta.Log > maxLogRecords || t.logBytes > maxLogBytes {
+		if err := t.flush(ctx); err != nil {
+			return err
+		}
+	}
+	if t.cache.len()+n > t.opts.CacheFindings {
+		t.cache.evict(max(0, t.opts.CacheFindings-n))
+	}
+	return nil
+}
+
+// flush brings all dirty entries to the pages and ends the log. It may be called again after an error.
+func (t *Tracker) flush(ctx context.Context) error {
+	if t.next == t.meta.Log {
+		return nil
+	}
+	root := []Op{{Kind: Get, Key: keyMeta}}
+	if err := t.store.Batch(ctx, root); err != nil {
+		return fmt.Errorf("read the state: %w", err)
+	}
+	if err := t.checkOwner(root[0].Value); err != nil {
+		return err
+	}
+	if err := t.split(ctx); err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	dirty := make([]*slot, 0, t.cache.dirty)
+	t.cache.eachDirty(func(s *slot) { dirty = append(dirty, s) })
+	slices.SortFunc(dirty, func(a, b *slot) int {
+		return int(int64(t.pageOf(a.id.hash())) - int64(t.pageOf(b.id.hash())))
+	})
+	for len(dirty) > 0 {
+		n, err := t.flushSome(ctx, dirty)
+		if err != nil {
+			return fmt.Errorf("write the state: %w", err)
+		}
+		dirty = dirty[n:]
+	}
+	ops, err := t.scopes.dirtyKeys()
+	if err != nil {
+		return err
+	}
+	list, err := encodeJSON(t.names.list()[:t.savedName])
+	if err != nil {
+		return err
+	}
+	still, err := encodeJSON(&t.open)
+	if err != nil {
+		return err
+	}
+	ops = append(ops, Op{Kind: Set, Key: keyNames, Value: list}, Op{Kind: Set, Key: keyOpen, Value: still})
+	done := t.meta
+	for n := done.Log; n < t.next; n++ {
+		ops = append(ops, Op{Kind: Delete, Key: logKey(n)})
+	}
+	done.Log = t.next
+	ops = append(ops, Op{Kind: Set, Key: keyMeta, Value: done.encode()})
+	if err := t.store.Batch(ctx, ops); err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	t.meta = done
+	t.scopes.paged = t.scopes.saved
+	t.logBytes = 0
+	return nil
+}
+
+// flushSome writes the pages of the first of the dirty slots, in order of their pages, and returns how many those were.
+func (t *Tracker) flushSome(ctx context.Context, dirty []*slot) (n int, err error) {
+	var gets []Op
+	last := uint32(0)
+	for ; n < len(dirty); n++ {
+		page := t.pageOf(dirty[n].id.hash())
+		if n > 0 && page == last {
+			continue
+		}
+		if len(gets) == pagesAtOnce {
+			break
+		}
+		gets = append(gets, Op{Kind: Get, Key: pageKey(page)})
+		last = page
+	}
+	if err := t.store.Batch(ctx, gets); err != nil {
+		return 0, err
+	}
+	root := t.meta
+	sets := make([]Op, 0, len(gets)+1)
+	for i, page := 0, 0; i < n; page++ {
+		j := i + 1
+		for j < n && t.pageOf(dirty[j].id.hash()) == t.pageOf(dirty[i].id.hash()) {
+			j++
+		}
+		value, more := t.merge(t.entriesOf(gets[page].Value), dirty[i:j])
+		root.Entries = uint64(int64(root.Entries) + int64(more))
+		sets = append(sets, Op{Kind: Set, Key: gets[page].Key, Value: value})
+		i = j
+	}
+	sets = append(sets, Op{Kind: Set, Key: keyMeta, Value: root.encode()})
+	if err := t.store.Batch(ctx, sets); err != nil {
+		return 0, err
+	}
+	t.meta = root
+	for _, s := range dirty[:n] {
+		delete(t.fresh, s.id)
+		s.dirty = false
+		t.cache.dirty--
+		if s.is(isGone) {
+			t.cache.remove(s.id)
+		}
+	}
+	return n, nil
+}
+
+// merge writes a page anew with the changed entries, and returns by how many it has grown.
+func (t *Tracker) merge(entries []byte, changed []*slot) (page []byte, more int) {
+	page = make([]byte, pageHeader, pageHeader+len(entries)+len(changed)*160)
+	done := make([]bool, len(changed))
+	t.eachEntry(entries, func(one []byte) {
+		for i, s := range changed {
+			if !bytes.Equal(one[:len(s.id)], s.id[:]) {
+				continue
+			}
+			done[i] = true
+			if s.is(isGone) {
+				more--
+				return
+			}
+			var old entry
+			page = appendEntry(page, &s.entry, string(readEntry(one, &old)))
+			return
+		}
+		page = appendRaw(page, one)
+	})
+	for i, s := range changed {
+		if !done[i] && !s.is(isGone) {
+			page = appendEntry(page, &s.entry, t.fresh[s.id])
+			more++
+		}
+	}
+	return sealPage(page), more
+}
+
+// split makes as many pages as all entries need.
+func (t *Tracker) split(ctx context.Context) error {
+	target := uint32(min((t.meta.Entries+uint64(len(t.fresh)))/entriesPerPage+1, 1<<31))
+	if t.meta.Entries == 0 {
+		t.meta.Pages = max(t.meta.Pages, target) // there is nothing to move
+		return nil
+	}
+	for t.meta.Pages < target {
+		if err := t.splitSome(ctx, target); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// splitSome splits the next pages, up to target or the next power of two.
+func (t *Tracker) splitSome(ctx context.Context, target uint32) error {
+	level := uint32(1) << (bits.Len32(t.meta.Pages) - 1)
+	n := min(target, 2*level, t.meta.Pages+pagesAtOnce/2) - t.meta.Pages
+	gets := make([]Op, n)
+	for i := range gets {
+		gets[i] = Op{Kind: Get, Key: pageKey(t.meta.Pages + uint32(i) - level)}
+	}
+	if err := t.store.Batch(ctx, gets); err != nil {
+		return err
+	}
+	root := t.meta
+	root.Pages += n
+	var sets []Op
+	for i := range gets {
+		entries := t.entriesOf(gets[i].Value)
+		if len(entries) == 0 {
+			continue
+		}
+		stays := make([]byte, pageHeader, len(entries)+pageHeader)
+		goes := make([]byte, pageHeader, len(entries)/2+pageHeader)
+		t.eachEntry(entries, func(one []byte) {
+			if i := idOf(one); i.hash()&level == 0 {
+				stays = appendRaw(stays, one)
+			} else {
+				goes = appendRaw(goes, one)
+			}
+		})
+		sets = append(sets, Op{Kind: Set, Key: gets[i].Key, Value: sealPage(stays)},
+			Op{Kind: Set, Key: pageKey(t.meta.Pages + uint32(i)), Value: sealPage(goes)})
+	}
+	sets = append(sets, Op{Kind: Set, Key: keyMeta, Value: root.encode()})
+	if err := t.store.Batch(ctx, sets); err != nil {
+		return err
+	}
+	t.meta = root
+	return nil
+}

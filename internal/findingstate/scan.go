@@ -1,0 +1,257 @@
+package findingstate
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+const (
+	// maxScans bounds the scans that are known at a time. Findings of more go on as if they had no scan.
+	maxScans = 1 << 16
+	// maxScanID is the longest scan id, in bytes; longer ones are taken for none.
+	maxScanID = 256
+	// discardAtOnce bounds how many waiting batches one batch deletes.
+	discardAtOnce = 64
+)
+
+// Status is how far a scan is.
+type Status string
+
+// Statuses of scans.
+const (
+	Running   Status = "running"
+	Completed Status = "completed"
+	Failed    Status = "failed"
+)
+
+// ParseStatus reads a scan's status as vendors and scripts write it. "" means that nothing is said; every word that is not
+// known is a scan that is still running.
+func ParseStatus(word string) Status {
+	switch strings.ToLower(strings.TrimSpace(word)) {
+	case "":
+		return ""
+	case "completed", "complete", "succeeded", "success", "successful", "finished", "done":
+		return Completed
+	case "failed", "failure", "error", "aborted", "canceled", "cancelled", "timeout", "timed_out":
+		return Failed
+	}
+	return Running
+}
+
+// scan is a scan that names itself. Times are in milliseconds.
+type scan struct {
+	ID       string `json:"id"`
+	No       uint32 `json:"no"`
+	Status   Status `json:"status,omitempty"`
+	Released bool   `json:"released,omitempty"` // its findings wait no longer, though it has not completed
+	Created  int64  `json:"created"`
+	Start    int64  `json:"start,omitempty"` // of the first finding that went on
+	Last     int64  `json:"last,omitempty"`
+	First    uint32 `json:"first,omitempty"` // waiting batches: from First up to Next
+	Next     uint32 `json:"next,omitempty"`
+	Bytes    int64  `json:"bytes,omitempty"`
+	Records  int    `json:"records,omitempty"`
+	Closed   bool   `json:"closed,omitempty"` // what did not come again has been noted
+
+	scopes map[uint32]struct{}
+}
+
+func (sc *scan) waits() bool { return sc.First < sc.Next }
+
+// scan returns a scan for changing; nil when there are too many, or the id is none.
+func (b *Batch) scan(name string) *scan {
+	if sc := b.scans[name]; sc != nil {
+		return sc
+	}
+	old := b.t.open.Scans[name]
+	if old == nil && (name == "" || len(name) > maxScanID || len(b.t.open.Scans)+int(b.newScan) >= maxScans) {
+		return nil
+	}
+	sc := new(scan)
+	if old != nil {
+		*sc = *old
+	} else {
+		*sc = scan{ID: strings.Clone(name), No: b.t.open.NextScan + b.newScan, Created: b.now}
+		b.newScan++
+	}
+	if b.scans == nil {
+		b.scans = map[string]*scan{}
+	}
+	b.scans[sc.ID] = sc
+	return sc
+}
+
+// Route says what becomes of a record of a scan.
+type Route uint8
+
+// Routes.
+const (
+	Pass Route = iota
+	Wait
+	Discard
+)
+
+// Scan takes what a record, or an event, says of its scan and returns what becomes of findings of it.
+func (b *Batch) Scan(name string, status Status) Route {
+	sc := b.scan(name)
+	if sc == nil {
+		return Pass
+	}
+	if status != "" && status != sc.Status {
+		sc.Status, sc.Last = status, b.now
+	}
+	switch {
+	case !b.t.opts.OnScanCompleted:
+		return Pass
+	case sc.Status == Failed:
+		return Discard
+	case (sc.Status == Completed || sc.Released) && !sc.waits():
+		return Pass
+	}
+	return Wait
+}
+
+// ErrWaitingFull means that as much waits as may; it is over when some of it has gone on.
+var ErrWaitingFull = errors.New("as many findings wait for their scans as may wait (max_waiting_bytes)")
+
+// Hold keeps records of a scan until it has completed. When that is more than may wait, the scan is waited for no longer, and
+// ErrWaitingFull comes back until its findings are out.
+func (b *Batch) Hold(name string, data []byte, records int) error {
+	sc := b.scan(name)
+	if b.t.open.waitingBytes >= b.t.opts.MaxWaitingBytes {
+		return ErrWaitingFull
+	}
+	value := binary.AppendUvarint(make([]byte, 0, len(data)+4), uint64(records))
+	value = append(value, data...)
+	b.chunks = append(b.chunks, Op{Kind: Set, Key: chunkKey(sc.No, sc.Next), Value: value})
+	sc.Next++
+	sc.Bytes += int64(len(value))
+	sc.Records += records
+	sc.Last = b.now
+	b.waiting += int64(len(value))
+	if b.t.open.waitingBytes+b.waiting >= b.t.opts.MaxWaitingBytes {
+		sc.Released = true
+	}
+	return nil
+}
+
+// Waiting is a batch of records that waited.
+type Waiting struct {
+	ScanID  string
+	Data    []byte
+	Records int
+	// Early says that the scan has not completed: it took too much room or too long.
+	Early bool
+}
+
+// Take returns the next records whose waiting is over, oldest scan first; ok is false when there are none. They are gone from
+// the state with the batch's Commit. Of a damaged batch Data is nil.
+func (b *Batch) Take(ctx context.Context) (w Waiting, ok bool, err error) {
+	var oldest *scan
+	for _, sc := range b.t.open.Scans {
+		if sc.waits() && (sc.Status == Completed || sc.Released && sc.Status != Failed) && (oldest == nil || sc.No < oldest.No) {
+			oldest = sc
+		}
+	}
+	if oldest == nil {
+		return w, false, nil
+	}
+	ops := []Op{{Kind: Get, Key: chunkKey(oldest.No, oldest.First)}}
+	if err := b.t.store.Batch(ctx, ops); err != nil {
+		return w, false, fmt.Errorf("read the state: %w", err)
+	}
+	sc := b.scan(oldest.ID)
+	w = Waiting{ScanID: sc.ID, Early: sc.Status != Completed}
+	w.Records, w.Data = b.remove(sc, ops[0].Value)
+	if w.Data == nil {
+		b.t.Damaged++
+	}
+	return w, true, nil
+}
+
+// remove takes the first waiting batch of a scan, whose value is given, out of the state.
+func (b *Batch) remove(sc *scan, value []byte) (records int, data []byte) {
+	n, size := binary.Uvarint(value)
+	b.chunks = append(b.chunks, Op{Kind: Delete, Key: chunkKey(sc.No, sc.First)})
+	sc.First++
+	if size <= 0 {
+		return 0, nil
+	}
+	sc.Bytes -= int64(len(value))
+	sc.Records -= int(n)
+	if !sc.waits() {
+		sc.Bytes, sc.Records = 0, 0
+	}
+	return int(n), value[size:]
+}
+
+// Discard deletes waiting records of scans that failed and returns how many; more when there are more.
+func (b *Batch) Discard(ctx context.Context) (records int, more bool, err error) {
+	for _, failed := range b.t.open.Scans {
+		if failed.Status != Failed || !failed.waits() {
+			continue
+		}
+		sc := b.scan(failed.ID)
+		for n := 0; n < discardAtOnce && sc.waits(); n++ {
+			ops := []Op{{Kind: Get, Key: chunkKey(sc.No, sc.First)}}
+			if err := b.t.store.Batch(ctx, ops); err != nil {
+				return 0, false, fmt.Errorf("read the state: %w", err)
+			}
+			gone, _ := b.remove(sc, ops[0].Value)
+			records += gone
+		}
+		return records, true, nil
+	}
+	return 0, false, nil
+}
+
+// seenInScan notes the scope of a finding that went on.
+func (b *Batch) seenInScan(sc *scan, scopeNumber uint32) {
+	if sc.Start == 0 {
+		sc.Start = b.now
+	}
+	sc.Last = b.now
+	if _, ok := sc.scopes[scopeNumber]; ok || scopeNumber == 0 || sc.Closed {
+		return
+	}
+	if b.touched == nil {
+		b.touched = map[string]map[uint32]struct{}{}
+	}
+	if b.touched[sc.ID] == nil {
+		b.touched[sc.ID] = map[uint32]struct{}{}
+	}
+	b.touched[sc.ID][scopeNumber] = struct{}{}
+}
+
+// closeScans notes what completed, lets go of what waited too long, and forgets what is over.
+func (b *Batch) closeScans() {
+	quiet, longest := b.t.opts.QuietPeriod.Milliseconds(), b.t.opts.MaxWaitingTime.Milliseconds()
+	var names []string
+	for name := range b.t.open.Scans {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, c string) int {
+		return cmp.Compare(b.t.open.Scans[a].No, b.t.open.Scans[c].No)
+	})
+	for _, name := range names {
+		switch sc := b.t.open.Scans[name]; {
+		case sc.waits():
+			if sc.Status != Completed && sc.Status != Failed && !sc.Released && b.now-sc.Created >= longest {
+				b.scan(name).Released = true
+			}
+		case !sc.Closed && sc.Start != 0 && b.now-sc.Last >= quiet && (sc.Status == Completed || sc.Status == ""):
+			b.scan(name).Closed = true
+			for n := range sc.scopes {
+				b.rest.Closed = append(b.rest.Closed, closed{n, sc.Start, 1<<16 - 1})
+			}
+			slices.SortFunc(b.rest.Closed, func(a, c closed) int { return cmp.Compare(a.Scope, c.Scope) })
+		case b.now-max(sc.Last, sc.Created) >= longest:
+			b.rest.Dropped = append(b.rest.Dropped, name)
+		}
+	}
+}

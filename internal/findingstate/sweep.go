@@ -1,0 +1,172 @@
+package findingstate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/siempipe/siempipe/internal/record"
+)
+
+// sweepPages is how many pages one step of a sweep looks through: about 3000 entries, some milliseconds.
+const sweepPages = 64
+
+// sweep goes through all pages for findings that did not come again, and for those that are forgotten.
+type sweep struct {
+	closed map[uint32][]closed
+	n      int // of the closed snapshots that it is about: the first ones
+	page   uint32
+}
+
+// Unseen is a finding that did not come again.
+type Unseen struct {
+	AlertID, TenantID, AccountID, Format string
+	EventType                            string
+	Severity                             record.Severity
+	FirstSeen, LastSeen                  time.Time
+}
+
+// SweepDue reports whether a sweep is under way, or one should begin. Complete snapshots are gathered for a while, since a
+// sweep costs the same for one as for many.
+func (t *Tracker) SweepDue(now time.Time) bool {
+	if t.sweep != nil {
+		return true
+	}
+	ms := t.now(now)
+	gather := min(t.opts.QuietPeriod/4, time.Minute)
+	if len(t.open.Closed) > 0 && ms-t.swept >= gather.Milliseconds() {
+		return true
+	}
+	expiry := min(max(t.opts.ExpireAfter/16, time.Minute), 24*time.Hour)
+	return t.opts.ExpireAfter > 0 && ms-t.swept >= expiry.Milliseconds() && t.meta.Entries+uint64(len(t.fresh)) > 0
+}
+
+// BeginSweep starts the next step of the sweep. The findings that it returns are marked not_seen with the batch's Commit;
+// expired counts those that are forgotten. After an Abort the step is done again. unnamed counts findings that are marked but whose
+// alert ids were too long to be kept.
+func (t *Tracker) BeginSweep(ctx context.Context, now time.Time) (b *Batch, unseen []Unseen, expired, unnamed int, err error) {
+	if t.sweep == nil {
+		if err := t.flush(ctx); err != nil {
+			return nil, nil, 0, 0, err
+		}
+		t.sweep = &sweep{closed: map[uint32][]closed{}, n: len(t.open.Closed)}
+		for _, c := range t.open.Closed {
+			t.sweep.closed[c.Scope] = append(t.sweep.closed[c.Scope], c)
+		}
+		t.swept = t.now(now)
+	}
+	if err := t.room(ctx, sweepPages*entriesPerPage*4); err != nil {
+		return nil, nil, 0, 0, err
+	}
+	if b, err = t.BeginQuiet(now); err != nil {
+		return nil, nil, 0, 0, err
+	}
+	var ops []Op
+	for n := t.sweep.page; n < t.meta.Pages && len(ops) < sweepPages; n++ {
+		ops = append(ops, Op{Kind: Get, Key: pageKey(n)})
+	}
+	if err := t.store.Batch(ctx, ops); err != nil {
+		return nil, nil, 0, 0, fmt.Errorf("read the state: %w", err)
+	}
+	var missed []candidate
+	for i := range ops {
+		t.eachEntry(t.entriesOf(ops[i].Value), func(one []byte) {
+			var e entry
+			alertID := readEntry(one, &e)
+			if s := t.cache.get(e.id); s != nil {
+				e = s.entry
+			}
+			switch {
+			case e.is(isGone):
+			case t.expired(&e, b.now):
+				t.ensure(&e)
+				b.change(e.id).entry = entry{id: e.id, flags: isGone}
+				expired++
+			case t.sweep.missed(&e, b.now):
+				missed = append(missed, candidate{e, string(alertID)})
+			}
+		})
+	}
+	if missed, err = t.withoutHidden(ctx, missed, b.now); err != nil {
+		b.Abort()
+		return nil, nil, 0, 0, err
+	}
+	for i := range missed {
+		m := &missed[i]
+		t.ensure(&m.entry)
+		b.change(m.id).set(isNotSeen)
+		if m.alertID == "" {
+			unnamed++
+		} else {
+			unseen = append(unseen, t.unseen(&m.entry, m.alertID))
+		}
+	}
+	b.sweeps, b.sweptTo = true, t.sweep.page+uint32(len(ops))
+	if b.sweptTo >= t.meta.Pages {
+		b.rest.Swept = t.sweep.n
+		b.sweepEnds = true
+	}
+	return b, unseen, expired, unnamed, nil
+}
+
+// candidate is an entry that did not come again.
+type candidate struct {
+	entry
+	alertID string
+}
+
+// withoutHidden leaves out what a disposition for any tenant hides.
+func (t *Tracker) withoutHidden(ctx context.Context, list []candidate, now int64) ([]candidate, error) {
+	if !t.open.AnyTenant {
+		return list, nil
+	}
+	ids := make([]id, len(list))
+	for i := range list {
+		ids[i] = makeID(t.anyTenant, list[i].alertID)
+	}
+	if err := t.load(ctx, ids); err != nil {
+		return nil, err
+	}
+	kept := list[:0]
+	for i := range list {
+		if any := t.cache.get(ids[i]); any == nil || !any.is(byEvent) || !any.hiddenAt(now) {
+			kept = append(kept, list[i])
+		}
+	}
+	return kept, nil
+}
+
+// ensure caches an entry that was read from its page.
+func (t *Tracker) ensure(e *entry) {
+	if t.cache.get(e.id) == nil {
+		t.cache.add(e)
+	}
+}
+
+func (t *Tracker) expired(e *entry, now int64) bool {
+	after := t.opts.ExpireAfter.Milliseconds()
+	return after > 0 && now-e.last >= after && !(e.snoozedAt(now) && e.until != 0)
+}
+
+// missed reports whether a complete snapshot should have had the finding and had not.
+func (s *sweep) missed(e *entry, now int64) bool {
+	if !e.is(isFinding) || e.emitted == 0 || e.is(isNotSeen|isResolved) || e.hiddenAt(now) {
+		return false
+	}
+	for _, c := range s.closed[e.scope] {
+		if e.last < c.Start && e.day <= c.Limit {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *Tracker) unseen(e *entry, alertID string) Unseen {
+	sc, _ := t.scopes.get(e.scope)
+	return Unseen{
+		AlertID: alertID, TenantID: sc.Tenant, AccountID: sc.Account, Format: sc.Format,
+		EventType: eventTypes[min(int(e.eventType()), len(eventTypes)-1)],
+		Severity:  record.Severity(e.severity()),
+		FirstSeen: time.Unix(int64(e.first), 0).UTC(), LastSeen: time.UnixMilli(e.last).UTC(),
+	}
+}

@@ -1,0 +1,57 @@
+package source
+
+import (
+	"strings"
+
+	"github.com/siempipe/siempipe/internal/jsonscan"
+	"github.com/siempipe/siempipe/internal/record"
+)
+
+// Statement is what the members of an object say about a finding's disposition.
+type Statement struct {
+	record.Disposition
+	// Open says that the finding is explicitly neither dismissed nor snoozed: by a status such as open or reopened, or by
+	// dismissed or snoozed being false.
+	Open bool
+}
+
+// openWords are the values of a status that take a dismissal or snooze back.
+var openWords = map[string]bool{
+	"open": true, "opened": true, "reopen": true, "reopened": true, "active": true,
+	"restored": true, "undismissed": true, "unignored": true, "unsnoozed": true,
+}
+
+// Stated reads a statement in whichever spelling it is written. It fails where the record would be invalid too.
+func Stated(members []jsonscan.Member) (Statement, error) {
+	d, err := dispositionOf(members)
+	s := Statement{Disposition: d}
+	if err != nil || d.Dismissed || d.Snoozed {
+		return s, err
+	}
+	for i := range members {
+		m := &members[i]
+		switch decisionOf(m.Key()) {
+		case saysDismissed, saysSnoozed:
+			if no, ok := readBool(m); ok && !no {
+				s.Open = true
+			}
+		case saysStatus:
+			if m.Kind == jsonscan.String && openWords[strings.ToLower(strings.TrimSpace(m.Text()))] {
+				s.Open = true
+			}
+		}
+	}
+	return s, nil
+}
+
+// States reports whether a member of that name says something about a finding's disposition, and hides whether it says only
+// that: a status and resolved are news by themselves too.
+func States(name string) (states, hides bool) {
+	switch decisionOf(name) {
+	case noDecision:
+		return false, false
+	case saysDismissed, saysSnoozed, saysSnoozedUntil:
+		return true, true
+	}
+	return true, false
+}
