@@ -37,39 +37,28 @@ type undo struct {
 	added bool
 }
 
-// Begin starts a batch for these observations and brings what is known of them to memory.
-func (t *Tracker) Begin(ctx context.Context, now time.Time, obs []Observation) (*Batch, error) {
+// Begin starts a batch. The tracker must be locked until its end.
+func (t *Tracker) Begin(now time.Time) (*Batch, error) {
 	if t.lost != nil {
 		return nil, t.lost
 	}
+	t.batches++
+	return &Batch{t: t, number: t.batches, now: t.now(now)}, nil
+}
+
+// Load brings what is known of these findings to memory. It must come before the first Decide, once.
+func (b *Batch) Load(ctx context.Context, obs []*Observation) error {
 	ids := make([]id, 0, len(obs))
-	for i := range obs {
-		ids = append(ids, obs[i].id)
-		if t.open.AnyTenant && obs[i].anyTenant != (id{}) {
-			ids = append(ids, obs[i].anyTenant)
+	for _, o := range obs {
+		ids = append(ids, o.id)
+		if b.t.open.AnyTenant && o.anyTenant != (id{}) {
+			ids = append(ids, o.anyTenant)
 		}
 	}
-	if err := t.begin(ctx, ids); err != nil {
-		return nil, err
-	}
-	t.batches++
-	return &Batch{t: t, number: t.batches, now: t.now(now)}, nil
-}
-
-// BeginQuiet starts a batch without records.
-func (t *Tracker) BeginQuiet(now time.Time) (*Batch, error) {
-	if t.lost != nil {
-		return nil, t.lost
-	}
-	t.batches++
-	return &Batch{t: t, number: t.batches, now: t.now(now)}, nil
-}
-
-func (t *Tracker) begin(ctx context.Context, ids []id) error {
-	if err := t.room(ctx, len(ids)); err != nil {
+	if err := b.t.room(ctx, len(ids)); err != nil {
 		return err
 	}
-	return t.load(ctx, ids)
+	return b.t.load(ctx, ids)
 }
 
 // change returns the slot of an entry for changing.

@@ -58,7 +58,7 @@ func (t *Tracker) BeginSweep(ctx context.Context, now time.Time) (b *Batch, unse
 	if err := t.room(ctx, sweepPages*entriesPerPage*4); err != nil {
 		return nil, nil, 0, 0, err
 	}
-	if b, err = t.BeginQuiet(now); err != nil {
+	if b, err = t.Begin(now); err != nil {
 		return nil, nil, 0, 0, err
 	}
 	var ops []Op

@@ -65,8 +65,13 @@ func (b *bench) see(recs ...record.Record) string {
 	for i := range recs {
 		require.NoError(b.t, o.Observe(&recs[i], "", &obs[i]))
 	}
-	batch, err := b.Begin(b.t.Context(), b.clock, obs)
+	batch, err := b.Begin(b.clock)
 	require.NoError(b.t, err)
+	var list []*Observation
+	for i := range obs {
+		list = append(list, &obs[i])
+	}
+	require.NoError(b.t, batch.Load(b.t.Context(), list))
 	var out []string
 	for i := range obs {
 		batch.Decide(&obs[i])
@@ -86,7 +91,7 @@ func (b *bench) see(recs ...record.Record) string {
 // tick closes what is due and sweeps; it returns the alert ids that did not come again.
 func (b *bench) tick() (unseen []string) {
 	b.t.Helper()
-	batch, err := b.BeginQuiet(b.clock)
+	batch, err := b.Begin(b.clock)
 	require.NoError(b.t, err)
 	if batch.CloseDue() {
 		require.NoError(b.t, batch.Commit(b.t.Context()))

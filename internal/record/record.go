@@ -16,6 +16,8 @@ const (
 	FileScan        = "file_scan"
 	URLScan         = "url_scan"
 	Invalid         = "invalid"
+	// Scan is an event that says how far a scan is: {"scan_id","status"}. Only a finding_state processor reads it.
+	Scan = "scan"
 )
 
 // Attribute names of a record inside the Collector; the contract with everything behind the siem processor.
@@ -35,6 +37,9 @@ const (
 	// AttrScanID and AttrScanStatus carry what a scan envelope says of all its findings.
 	AttrScanID     = "siem.scan_id"
 	AttrScanStatus = "siem.scan_status"
+	// AttrChange and AttrChangedFields are what the finding_state processor says is new about a finding.
+	AttrChange        = "siem.change"
+	AttrChangedFields = "siem.changed_fields"
 )
 
 // Record is one record after parsing. Its strings may be substrings of the raw input (they keep it alive); all are
