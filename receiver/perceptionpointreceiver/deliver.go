@@ -1,0 +1,77 @@
+package perceptionpointreceiver
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/receiver/receiverhelper"
+	"go.uber.org/zap"
+
+	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/receiver/perceptionpointreceiver/internal/metadata"
+)
+
+// deliverer hands records to the pipeline. Safe for concurrent use.
+type deliverer struct {
+	next consumer.Logs
+	obs  *receiverhelper.ObsReport
+}
+
+// all hands the records on until the pipeline has taken all of them. Also a refusal that calls itself permanent is tried again:
+// the place in the list must not move over what nobody took, and what refuses (a bucket without rights) can be mended. Its error
+// is that of ctx.
+func (d *deliverer) all(ctx context.Context, s *stream, raws []string) error {
+	if len(raws) == 0 {
+		return nil
+	}
+	logs := d.build(s.format, raws)
+	wait := backoff{cfg: s.cfg.Retry}
+	for {
+		n := logs.LogRecordCount()
+		obsCtx := d.obs.StartLogsOp(ctx)
+		err := d.next.ConsumeLogs(obsCtx, logs)
+		d.obs.EndLogsOp(obsCtx, metadata.Type.String(), n, err)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var partly consumererror.Logs
+		if errors.As(err, &partly) {
+			logs = partly.Data()
+			if logs.LogRecordCount() == 0 {
+				return nil
+			}
+		} else {
+			logs = d.build(s.format, raws) // what was refused may have been changed on the way
+		}
+		delay := wait.failed(0)
+		s.logger.Warn("The pipeline refuses a page; trying again", zap.Error(err), zap.Int("records", logs.LogRecordCount()), zap.Duration("wait", delay))
+		s.health.failed(s.name, err)
+		if err := sleep(ctx, delay); err != nil {
+			return err
+		}
+	}
+}
+
+func (d *deliverer) build(format string, raws []string) plog.Logs {
+	logs := plog.NewLogs()
+	scope := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
+	scope.Scope().SetName(metadata.ScopeName)
+	records := scope.LogRecords()
+	records.EnsureCapacity(len(raws))
+	received := pcommon.NewTimestampFromTime(time.Now())
+	for _, raw := range raws {
+		lr := records.AppendEmpty()
+		lr.SetObservedTimestamp(received)
+		lr.Body().SetStr(raw)
+		lr.Attributes().PutStr(record.AttrFormat, format)
+	}
+	return logs
+}

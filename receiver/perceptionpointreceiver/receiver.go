@@ -1,0 +1,152 @@
+package perceptionpointreceiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/collector/receiver/receiverhelper"
+	"go.uber.org/zap"
+
+	"github.com/siempipe/siempipe/receiver/perceptionpointreceiver/internal/metadata"
+)
+
+// Formats of the records, as the siem processor knows them.
+const (
+	formatScan  = "perception_point"
+	formatAudit = "perception_point_audit"
+)
+
+// perceptionPoint is the receiver: one stream for each list of the API.
+type perceptionPoint struct {
+	cfg     *Config
+	set     receiver.Settings
+	deliver *deliverer
+	builder *metadata.TelemetryBuilder
+
+	streams []*stream
+	cancel  context.CancelFunc
+	stopped sync.WaitGroup
+}
+
+func newPerceptionPoint(set receiver.Settings, cfg *Config, next consumer.Logs) (*perceptionPoint, error) {
+	builder, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	obs, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
+		ReceiverID: set.ID, Transport: "http", LongLivedCtx: true, ReceiverCreateSettings: set,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &perceptionPoint{cfg: cfg, set: set, builder: builder, deliver: &deliverer{next: next, obs: obs}}, nil
+}
+
+// Start reads where each stream was and begins to pull. It does not wait for the API.
+func (p *perceptionPoint) Start(ctx context.Context, host component.Host) error {
+	base, err := p.cfg.base()
+	if err != nil {
+		return err
+	}
+	query, err := p.cfg.query()
+	if err != nil {
+		return err
+	}
+	httpClient, err := p.cfg.ToClient(ctx, host.GetExtensions(), p.set.TelemetrySettings)
+	if err != nil {
+		return err
+	}
+	token := tokenSource{fixed: p.cfg.Token, file: p.cfg.TokenFile}
+	if _, err := token.get(); err != nil { // a file may come later, but a wrong path should be seen at once
+		p.set.Logger.Warn("No token yet", zap.Error(err))
+	}
+	c := newClient(httpClient, base, token, p.cfg.MaxPageBytes)
+	if p.cfg.Storage == nil {
+		p.set.Logger.Warn("No storage is configured: each start begins anew, at initial_lookback (or start_time), and scans that came out before come out again",
+			zap.Duration("initial_lookback", p.cfg.InitialLookback))
+	}
+	h, clock, m := newHealth(host), newClock(), newMetrics(p.builder)
+	for _, list := range []struct {
+		name, format string
+		cfg          StreamConfig
+	}{{"scans", formatScan, p.cfg.Scans}, {"audit_events", formatAudit, p.cfg.AuditEvents}} {
+		if !list.cfg.Enabled {
+			continue
+		}
+		store, err := p.storage(ctx, host, list.name)
+		if err != nil {
+			return errors.Join(err, p.close(ctx))
+		}
+		s := &stream{
+			name: list.name, path: list.cfg.Path, format: list.format, cfg: p.cfg, client: c, clock: clock, health: h,
+			logger: p.set.Logger.With(zap.String("stream", list.name)), metrics: m, deliver: p.deliver, store: store,
+			memory: newMemory(bucketWidth(p.cfg.Overlap), p.cfg.MaxTrackedScans), sighter: newSighter(p.cfg.IgnoreChanges),
+			backoff: backoff{cfg: p.cfg.Retry}, refusedWait: refusedWait,
+		}
+		if list.name == "scans" { // the filters are those of scans
+			s.query = query
+		}
+		p.streams = append(p.streams, s)
+		if err := s.load(ctx); err != nil {
+			return errors.Join(err, p.close(ctx))
+		}
+		s.progress = newProgress(s)
+	}
+	run, cancel := context.WithCancel(context.Background())
+	p.cancel = cancel
+	for _, s := range p.streams {
+		p.stopped.Go(func() { s.run(run) })
+	}
+	return nil
+}
+
+// bucketWidth divides the overlap into eight buckets between a minute and an hour, in seconds.
+func bucketWidth(overlap time.Duration) int64 {
+	return int64(min(max(overlap/8, time.Minute), time.Hour) / time.Second)
+}
+
+func (p *perceptionPoint) storage(ctx context.Context, host component.Host, name string) (checkpoint, error) {
+	if p.cfg.Storage == nil {
+		return checkpoint{}, nil
+	}
+	extension, ok := host.GetExtensions()[*p.cfg.Storage]
+	if !ok {
+		return checkpoint{}, fmt.Errorf("storage: extension %s is not configured, or not in service.extensions", p.cfg.Storage)
+	}
+	s, ok := extension.(storage.Extension)
+	if !ok {
+		return checkpoint{}, fmt.Errorf("storage: extension %s is no storage", p.cfg.Storage)
+	}
+	client, err := s.GetClient(ctx, component.KindReceiver, p.set.ID, name)
+	if err != nil {
+		return checkpoint{}, fmt.Errorf("storage: %w", err)
+	}
+	return checkpoint{client: client}, nil
+}
+
+// Shutdown ends the requests under way. A page that the pipeline has not taken yet comes again after the next start.
+func (p *perceptionPoint) Shutdown(ctx context.Context) error {
+	if p.cancel != nil {
+		p.cancel()
+		p.stopped.Wait()
+	}
+	err := p.close(ctx)
+	p.builder.Shutdown()
+	return err
+}
+
+func (p *perceptionPoint) close(ctx context.Context) error {
+	var errs []error
+	for _, s := range p.streams {
+		errs = append(errs, s.store.close(ctx))
+	}
+	p.streams = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,11 @@
+package perceptionpointreceiver
+
+import (
+	"testing"
+
+	"github.com/siempipe/siempipe/internal/configschema"
+)
+
+func TestConfigSchema(t *testing.T) {
+	configschema.Check(t, "receiver/perception_point", createDefaultConfig(), nil)
+}

@@ -1,0 +1,414 @@
+package perceptionpointreceiver
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+const (
+	// lateness is how far a poll reaches back when it does not list all of the overlap: a scan may be listed some time after
+	// its creation.
+	lateness = 2 * time.Minute
+	// maxClockError is how far the place in the list may lie ahead of the clock before it is taken for wrong.
+	maxClockError = time.Minute
+	// maxGrowth bounds a window that grows over a time without scans, so that years without any are a few hundred requests.
+	maxGrowth = 30 * 24 * time.Hour
+	// refusedWait is how often a refused token is tried again while nothing about it changes.
+	refusedWait = 15 * time.Minute
+	// badPageTries is how often a page that cannot be read is asked for before its window begins again.
+	badPageTries = 4
+	// maxEmptyPages is how many pages without a scan one behind the other are taken for a list without end.
+	maxEmptyPages = 100
+)
+
+// stream lists one kind of records from a place on, hands them on, and remembers where it is. It belongs to one goroutine.
+type stream struct {
+	name     string // scans or audit_events
+	path     string
+	format   string // siem.format of its records
+	cfg      *Config
+	query    url.Values
+	client   *client
+	clock    *clock
+	health   *health
+	logger   *zap.Logger
+	metrics  *metrics
+	deliver  *deliverer
+	store    checkpoint
+	memory   *memory
+	sighter  *sighter
+	state    state
+	backoff  backoff
+	progress *progress // nil without a backfill
+
+	refusedWait time.Duration
+}
+
+// errRestart asks for the window to be listed from its first page again.
+var errRestart = errors.New("the list begins again")
+
+// errDone says that a backfill is at its end.
+var errDone = errors.New("backfill done")
+
+// run polls until ctx ends or a backfill is done.
+func (s *stream) run(ctx context.Context) {
+	failures := backoff{cfg: s.cfg.Retry} // not that of requests, which each page that comes resets
+	for {
+		err := s.poll(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, errDone):
+			return
+		case err != nil:
+			wait := failures.failed(0)
+			s.logger.Error("List not finished; it begins again, and what is known already does not come out again", zap.Error(err), zap.Duration("wait", wait))
+			s.health.failed(s.name, err)
+			if sleep(ctx, wait) != nil {
+				return
+			}
+			continue
+		}
+		failures.reset()
+		if sleep(ctx, s.cfg.Interval) != nil {
+			return
+		}
+	}
+}
+
+// load reads where the stream was.
+func (s *stream) load(ctx context.Context) error {
+	st, found, torn, err := s.store.load(ctx, s.memory)
+	if err != nil {
+		return fmt.Errorf("%s: %w; remove the receiver's file from the storage to begin again", s.name, err)
+	}
+	if torn > 0 {
+		s.logger.Warn("Part of what is known of scans is lost; some may come out again", zap.Int("blocks", torn))
+	}
+	if found {
+		s.state = st
+	}
+	if want := s.backfillStart(); s.state.Backfill != want && want != 0 {
+		if found {
+			s.logger.Info("start_time is another than that of the stored place: beginning there", zap.Time("start_time", s.cfg.StartTime))
+		}
+		s.state.Backfill, s.state.Cursor, s.state.Window = want, want, nil
+	}
+	return nil
+}
+
+func (s *stream) backfillStart() int64 {
+	if s.cfg.StartTime.IsZero() {
+		return 0
+	}
+	return s.cfg.StartTime.Unix()
+}
+
+// poll lists everything from the stored place, or the overlap before it, to now.
+func (s *stream) poll(ctx context.Context) error {
+	if s.state.Window != nil { // interrupted
+		if _, err := s.list(ctx, s.state.Window); err != nil {
+			return err
+		}
+	}
+	if s.state.Cursor == 0 {
+		if err := s.begin(ctx); err != nil {
+			return err
+		}
+	}
+	if now := s.clock.now(); now.Before(firstPlausible) {
+		return fmt.Errorf("the clock says %s, and the API does not tell the time; set it", now.UTC().Format(time.RFC3339))
+	} else if cursor := time.Unix(s.state.Cursor, 0); cursor.Sub(now) > maxClockError && s.state.Cursor != s.state.Backfill {
+		s.logger.Warn("The stored place lies ahead of the clock, which was wrong before or is now; going back by initial_lookback",
+			zap.Time("place", cursor.UTC()), zap.Time("now", now.UTC()))
+		s.state.Cursor = now.Add(-s.cfg.InitialLookback).Unix()
+	}
+
+	limit := func() int64 {
+		now := s.clock.now().Unix()
+		if !s.cfg.EndTime.IsZero() {
+			return min(now, s.cfg.EndTime.Unix())
+		}
+		return now
+	}
+	from, recheck := s.from()
+	length := int64(s.cfg.Window / time.Second)
+	for first := true; (first || from < limit()) && !s.finished(); first = false {
+		w := &window{Start: from, End: max(from, min(from+length, limit()))}
+		n, err := s.list(ctx, w)
+		if err != nil {
+			return err
+		}
+		from = w.End
+		if n == 0 {
+			length = min(2*length, int64(maxGrowth/time.Second))
+		} else {
+			length = int64(s.cfg.Window / time.Second)
+		}
+	}
+	if recheck {
+		s.state.Rechecked = s.clock.now().Unix() // stored with the next page
+	}
+	s.progress.complete()
+	if s.finished() {
+		return errDone
+	}
+	return nil
+}
+
+// from is where a poll begins.
+func (s *stream) from() (from int64, recheck bool) {
+	if s.state.Backfill != 0 && s.state.Cursor == s.state.Backfill {
+		return s.state.Cursor, true
+	}
+	now := s.clock.now().Unix()
+	back := s.cfg.Overlap
+	if s.cfg.RecheckInterval > 0 && now-s.state.Rechecked < int64(s.cfg.RecheckInterval/time.Second) && now >= s.state.Rechecked {
+		back = min(back, lateness)
+	} else {
+		recheck = true
+	}
+	return max(s.state.Cursor-int64(back/time.Second), s.state.Backfill), recheck
+}
+
+// finished reports whether all of a backfill was listed.
+func (s *stream) finished() bool {
+	return !s.cfg.EndTime.IsZero() && s.state.Cursor >= s.cfg.EndTime.Unix()
+}
+
+// begin finds the first place of a stream that has none: initial_lookback before now by the API's clock, which an answer tells.
+func (s *stream) begin(ctx context.Context) error {
+	now := s.clock.now().Unix()
+	if _, err := s.fetch(ctx, s.address(&window{Start: now, End: now})); err != nil {
+		return err
+	}
+	s.state.Cursor = s.clock.now().Add(-s.cfg.InitialLookback).Unix()
+	return nil
+}
+
+// address is that of the first page of a window.
+func (s *stream) address(w *window) string {
+	q := make(url.Values, len(s.query)+2)
+	for name, values := range s.query {
+		q[name] = values
+	}
+	q.Set("start", strconv.FormatInt(w.Start, 10))
+	q.Set("end", strconv.FormatInt(w.End, 10))
+	u := *s.client.base
+	u.Path = s.path
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// list lists a window to its end and counts the records that it has. A window that cannot be followed begins again once;
+// then the error goes to run, which waits.
+func (s *stream) list(ctx context.Context, w *window) (n int, err error) {
+	s.state.Window = w
+	n, err = s.follow(ctx, w)
+	if errors.Is(err, errRestart) {
+		s.logger.Warn("A page cannot be asked for any more; its list begins again", zap.Error(err))
+		w.Next, w.Pages = "", 0
+		n, err = s.follow(ctx, w)
+	}
+	if err != nil {
+		if ctx.Err() == nil { // begin with the first page next time
+			w.Next, w.Pages = "", 0
+		}
+		return n, err
+	}
+	s.state.Window = nil
+	s.state.Cursor = max(s.state.Cursor, min(w.End, s.clock.now().Unix()))
+	dropped, early := s.memory.expire(s.state.Cursor - int64(s.cfg.Overlap/time.Second))
+	if early > 0 {
+		s.logger.Warn("More scans than max_tracked_scans; the oldest are forgotten and may come out again", zap.Int("scans", early))
+	}
+	s.health.ok(s.name) // before save, which may say otherwise
+	s.save(ctx, change{dropped: dropped})
+	s.metrics.window(ctx, s)
+	s.progress.reached(s.state.Cursor)
+	return n, nil
+}
+
+// follow goes from page to page of a window.
+func (s *stream) follow(ctx context.Context, w *window) (n int, err error) {
+	address := w.Next
+	if address == "" {
+		address = s.address(w)
+	}
+	visited := make(map[[8]byte]bool) // addresses, by hash: a list of 100,000 pages takes a megabyte
+	empty := 0
+	for {
+		visited[addressHash(address)] = true
+		p, err := s.fetch(ctx, address)
+		if err != nil {
+			return n, err
+		}
+		if err := s.take(ctx, w, p); err != nil {
+			return n, err
+		}
+		n += len(p.results)
+		if empty++; len(p.results) > 0 {
+			empty = 0
+		}
+		switch {
+		case p.nextErr != nil:
+			return n, p.nextErr
+		case p.next == "":
+			return n, nil
+		case visited[addressHash(p.next)]:
+			return n, badPage("next leads back to a page of the same list")
+		case empty >= maxEmptyPages:
+			return n, badPage("%d pages one behind the other hold no scan", empty)
+		case w.Pages >= s.cfg.MaxPages:
+			return n, badPage("the list goes on behind max_pages, %d; make window shorter", s.cfg.MaxPages)
+		}
+		address = p.next
+	}
+}
+
+func addressHash(address string) (h [8]byte) {
+	sum := sha256.Sum256([]byte(address))
+	copy(h[:], sum[:])
+	return h
+}
+
+// fetch asks for a page until it comes. Its error is errRestart for a page in the middle that cannot be had, else that of
+// ctx or of a page that cannot be read.
+func (s *stream) fetch(ctx context.Context, address string) (page, error) {
+	isFirst := s.state.Window == nil || s.state.Window.Next == ""
+	for tries := 1; ; tries++ {
+		p, code, err := s.client.get(ctx, address)
+		if ctx.Err() != nil {
+			return p, ctx.Err()
+		}
+		s.metrics.request(ctx, s.name, code)
+		if !p.date.IsZero() {
+			if ahead := s.clock.learn(p.date); ahead.Abs() > maxClockError {
+				s.logger.Warn("The clocks of this host and of the API differ; the API's is used", zap.Duration("ahead", ahead))
+			}
+		}
+		if err == nil {
+			s.backoff.reset()
+			return p, nil
+		}
+		var answer *apiError
+		var broken *pageError
+		switch {
+		case errors.As(err, &answer) && answer.refused():
+			if err := s.refused(ctx, answer); err != nil {
+				return p, err
+			}
+			continue
+		case errors.As(err, &answer) && !isTransient(answer.code):
+			if !isFirst {
+				return p, fmt.Errorf("%w: %w", errRestart, err)
+			}
+		case errors.As(err, &broken) && tries >= badPageTries:
+			if !isFirst {
+				return p, fmt.Errorf("%w: %w", errRestart, err)
+			}
+			return p, err
+		}
+		var asked time.Duration
+		if answer != nil {
+			asked = answer.retryAfter
+		}
+		wait := s.backoff.failed(asked)
+		s.logger.Warn("Request failed; trying again", zap.Error(err), zap.Duration("wait", wait))
+		s.health.failed(s.name, err)
+		if err := sleep(ctx, wait); err != nil {
+			return p, err
+		}
+	}
+}
+
+// isTransient reports answers that may get better without anybody doing something.
+func isTransient(code int) bool {
+	return code >= 500 || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout
+}
+
+// refused waits until the token may be accepted again: it changed in its file, or some time has passed.
+func (s *stream) refused(ctx context.Context, answer *apiError) error {
+	const do = "make a new token in Perception Point X-Ray (Account > API) with the right to read %s, and put it into %s"
+	if s.client.token.file == "" {
+		err := fmt.Errorf("%w; "+do+", then restart", answer, s.name, "token")
+		s.logger.Error("The API refuses the token", zap.Error(err))
+		s.health.stuck(s.name, err)
+		return sleep(ctx, s.refusedWait)
+	}
+	// The status stays recoverable: the Collector knows no way back from a permanent one, and a new file is enough.
+	err := fmt.Errorf("%w; "+do, answer, s.name, s.client.token.file)
+	s.logger.Error("The API refuses the token; waiting for another in token_file", zap.Error(err))
+	s.health.failed(s.name, err)
+	before, _ := s.client.token.get()
+	for deadline := time.Now().Add(s.refusedWait); time.Now().Before(deadline); {
+		if err := sleep(ctx, min(s.cfg.Interval, 10*time.Second)); err != nil {
+			return err
+		}
+		if now, err := s.client.token.get(); err == nil && now != before {
+			s.logger.Info("token_file holds another token")
+			return nil
+		}
+	}
+	return nil
+}
+
+// take hands on what is new on a page and, when the pipeline has it, remembers it and where the list goes on.
+func (s *stream) take(ctx context.Context, w *window, p page) error {
+	fresh, seen := s.choose(p)
+	if err := s.deliver.all(ctx, s, fresh); err != nil {
+		return err
+	}
+	added := make(map[*bucket][]sight, 1)
+	for _, now := range seen {
+		b := s.memory.put(now, w.End)
+		added[b] = append(added[b], now)
+	}
+	w.Next = p.next
+	w.Pages++
+	s.save(ctx, change{added: added})
+	return nil
+}
+
+// choose leaves out what came before and did not change.
+func (s *stream) choose(p page) (fresh []string, seen []sight) {
+	var known, changed int64
+	here := make(map[uint64]sight, len(p.results)) // of this page
+	for _, raw := range p.results {
+		now := s.sighter.see(string(raw))
+		before, ok := here[now.id]
+		if !ok {
+			before, ok = s.memory.get(now.id)
+		}
+		switch {
+		case !ok:
+			fresh = append(fresh, string(raw))
+		case before.content == now.content:
+			known++
+			continue
+		default:
+			changed++
+			fresh = append(fresh, withChange(string(raw), &before, &now))
+		}
+		here[now.id] = now
+		seen = append(seen, now)
+	}
+	s.metrics.records(s.name, int64(len(fresh))-changed, changed, known)
+	return fresh, seen
+}
+
+// save keeps the place. A storage that cannot be written does not stop the stream: after a restart more comes out again.
+func (s *stream) save(ctx context.Context, c change) {
+	if err := s.store.save(context.WithoutCancel(ctx), &s.state, s.memory, c); err != nil {
+		s.logger.Error("Place not stored; after a restart scans since the last stored one come out again", zap.Error(err))
+		s.health.failed(s.name, fmt.Errorf("storage: %w", err))
+	}
+}
