@@ -237,22 +237,6 @@ func TestStoreThatComesBack(t *testing.T) {
 	require.NoError(t, e.Shutdown(context.Background()))
 }
 
-func TestTestMessage(t *testing.T) {
-	cfg := quick(t)
-	cfg.TestMessage = testOnStart
-	require.NoError(t, start(t, cfg).Shutdown(context.Background()))
-	for name, lines := range tree(t, cfg.Directory) {
-		assert.Contains(t, filepath.ToSlash(name), "Panoptica/test/")
-		assert.Contains(t, lines[0], `"test":true`)
-	}
-
-	cfg = createDefaultConfig().(*Config)
-	cfg.Bucket, cfg.Region, cfg.Endpoint, cfg.TestMessage = "bucket", "us-east-1", "http://127.0.0.1:1", testOnStart
-	t.Setenv("AWS_ACCESS_KEY_ID", "x")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "x")
-	require.NoError(t, start(t, cfg).Shutdown(context.Background()), "a store that is down does not keep the collector from starting")
-}
-
 func TestValidateNamesEveryKey(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
 	require.ErrorContains(t, confmap.Validate(cfg), "bucket: required")
@@ -260,11 +244,12 @@ func TestValidateNamesEveryKey(t *testing.T) {
 		"bucket": "No Bucket", "directory": "x", "role_arn": "me", "endpoint": "s3", "expected_bucket_owner": "1",
 		"server_side_encryption": map[string]any{"type": "rot13", "kms_key_id": "k"},
 		"partition_time":         "now", "compression": "lzma", "test_message": "maybe",
+		"acl": "public-read", "tags": map[string]any{"a,b": "c"}, "root": strings.Repeat("r", 300), "external_id": "a b", "session_name": "x",
 		"sending_queue": map[string]any{"batch": map[string]any{"partition": map[string]any{"metadata_keys": []string{"tenant"}}}},
 	}).Unmarshal(cfg))
 	err := confmap.Validate(cfg)
 	for _, key := range []string{"directory", "role_arn", "endpoint", "expected_bucket_owner", "server_side_encryption::type",
-		"server_side_encryption::kms_key_id", "partition_time", "compression", "test_message", "metadata_keys"} {
+		"server_side_encryption::kms_key_id", "partition_time", "compression", "test_message", "metadata_keys", "acl", "tags::a,b", "root", "external_id", "session_name"} {
 		assert.ErrorContains(t, err, key)
 	}
 }

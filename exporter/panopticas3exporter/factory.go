@@ -23,16 +23,16 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	if err != nil {
 		return nil, err
 	}
-	return newExporter(ctx, set, cfg.(*Config), w)
+	return newExporter(ctx, set, cfg.(*Config), w, w.push)
 }
 
-// newExporter puts splitter, queue, batcher and retry before the writer.
-func newExporter(ctx context.Context, set exporter.Settings, cfg *Config, w *writer) (*splitter, error) {
+// newExporter puts splitter, queue, batcher and retry before the writer and its push.
+func newExporter(ctx context.Context, set exporter.Settings, cfg *Config, w *writer, push consumer.ConsumeLogsFunc) (*splitter, error) {
 	queue := cfg.QueueConfig
 	if queue.HasValue() && queue.Get().Batch.HasValue() {
 		queue.Get().Batch.Get().Partition.MetadataKeys = []string{slotKey}
 	}
-	inner, err := exporterhelper.NewLogs(ctx, set, cfg, w.push,
+	inner, err := exporterhelper.NewLogs(ctx, set, cfg, push,
 		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
 		exporterhelper.WithTimeout(cfg.TimeoutConfig),
 		exporterhelper.WithRetry(cfg.RetryConfig),

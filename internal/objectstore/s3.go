@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
@@ -19,6 +20,9 @@ import (
 // partBytes is the size of a multipart upload's parts and the size above which there are any. S3 asks for at least
 // 5 MiB a part; a lost part is sent again, so they are not much larger.
 const partBytes = 8 << 20
+
+// maxBackoff is the longest wait before the SDK's own second try.
+const maxBackoff = 200 * time.Millisecond
 
 // S3Options say which bucket objects go to, as whom and with what.
 type S3Options struct {
@@ -61,7 +65,10 @@ func NewS3(ctx context.Context, opts S3Options) (*S3, error) {
 			o.BaseEndpoint = aws.String(opts.Endpoint)
 		}
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenSupported
-		o.RetryMaxAttempts = 2 // for a torn connection; waiting is the sender's business, who keeps the data meanwhile
+		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
+			// Once more at once for a torn connection; waiting is the sender's business, who keeps the data meanwhile.
+			r.MaxAttempts, r.MaxBackoff = 2, maxBackoff
+		})
 	})
 	tags := url.Values{}
 	for name, value := range opts.Tags {

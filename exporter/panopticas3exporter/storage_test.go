@@ -1,0 +1,118 @@
+package panopticas3exporter
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/client"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/exporter/exportertest"
+	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/siempipe/siempipe/exporter/panopticas3exporter/internal/metadata"
+	"github.com/siempipe/siempipe/internal/record"
+)
+
+// host has one extension.
+type host struct {
+	id        component.ID
+	extension component.Component
+}
+
+func (h host) GetExtensions() map[component.ID]component.Component {
+	return map[component.ID]component.Component{h.id: h.extension}
+}
+
+// TestPartitionsOutliveARestart: while the store is away the collector ends; after the next start the batches that come out
+// of the stored queue are apart as they were, and carry the slot by which they are kept apart.
+func TestPartitionsOutliveARestart(t *testing.T) {
+	const tenants, rounds = 20, 10
+	dir, store := t.TempDir(), newMemoryStore()
+	type batch struct {
+		slot       string
+		partitions map[string]int
+	}
+	run := func(use func(e *splitter)) (batches []batch) {
+		f := filestorage.NewFactory()
+		fc := f.CreateDefaultConfig().(*filestorage.Config)
+		fc.Directory = dir
+		id := component.NewID(f.Type())
+		set := exportertest.NewNopSettings(metadata.Type)
+		ext, err := f.Create(t.Context(), extension.Settings{ID: id, TelemetrySettings: set.TelemetrySettings}, fc)
+		require.NoError(t, err)
+		require.NoError(t, ext.Start(t.Context(), nil))
+		defer func() { require.NoError(t, ext.Shutdown(context.Background())) }()
+
+		cfg := quick(t)
+		cfg.QueueConfig.Get().StorageID = &id
+		cfg.QueueConfig.Get().Batch.Get().FlushTimeout = 300 * time.Millisecond
+		set.ID = component.NewID(metadata.Type)
+		w, err := newWriter(set, cfg)
+		require.NoError(t, err)
+		w.store = store
+		var mu sync.Mutex
+		e, err := newExporter(t.Context(), set, cfg, w, func(ctx context.Context, logs plog.Logs) error {
+			b := batch{partitions: map[string]int{}}
+			if slot := client.FromContext(ctx).Metadata.Get(slotKey); len(slot) == 1 {
+				b.slot = slot[0]
+			}
+			for rl := range each(logs) {
+				b.partitions[nameOf(rl)]++
+			}
+			err := w.push(ctx, logs)
+			if err == nil {
+				mu.Lock()
+				batches = append(batches, b)
+				mu.Unlock()
+			}
+			return err
+		})
+		require.NoError(t, err)
+		require.NoError(t, e.Start(t.Context(), host{id, ext}))
+		use(e)
+		stop(t, e)
+		return batches
+	}
+
+	store.set(true)
+	assert.Empty(t, run(func(e *splitter) {
+		for i := range rounds {
+			logs := plog.NewLogs()
+			for tenant := range tenants {
+				put(logs, record.Record{Body: fmt.Sprintf(`{"n":%d}`, i), EventType: record.Other, AccountID: fmt.Sprint("tenant-", tenant), Time: time.Unix(0, 0)})
+			}
+			require.NoError(t, e.ConsumeLogs(t.Context(), logs))
+		}
+		require.Eventually(t, func() bool { store.mu.Lock(); defer store.mu.Unlock(); return store.puts > 0 }, 10*time.Second, 10*time.Millisecond)
+	}), "the store was away")
+
+	store.set(false)
+	batches := run(func(*splitter) {
+		require.Eventually(t, func() bool {
+			store.mu.Lock()
+			defer store.mu.Unlock()
+			return len(store.folders) == tenants
+		}, 20*time.Second, 20*time.Millisecond)
+	})
+	records := 0
+	for _, b := range batches {
+		require.NotEmpty(t, b.partitions)
+		assert.NotEmpty(t, b.slot, "the slot came back from disk")
+		for partition, n := range b.partitions {
+			assert.Equal(t, slotOf(partition), b.slot, "%s is in the batch of its slot", partition)
+			records += n
+		}
+	}
+	assert.Equal(t, tenants*rounds, records)
+	for folder, lines := range store.folders {
+		assert.Equal(t, rounds, lines, folder)
+	}
+	t.Logf("%d records of %d tenants in %d batches after the restart", records, tenants, len(batches))
+}
