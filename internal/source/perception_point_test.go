@@ -47,7 +47,7 @@ func checkScan(t testing.TB, raw string) {
 	if !json.Valid([]byte(rec.Body)) || strings.ContainsAny(rec.Body, "\n\r") {
 		t.Fatalf("body %q", rec.Body)
 	}
-	if !strings.HasPrefix(rec.Format, "perception_point") || rec.EventType == record.Invalid {
+	if rec.Format != "perception_point" && rec.Format != "perception_point_syslog" || rec.EventType == record.Invalid {
 		return
 	}
 	p.Parse(rec.Body, rec.Format, scanReceived, &again)

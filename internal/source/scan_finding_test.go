@@ -25,7 +25,7 @@ func TestScanFindings(t *testing.T) {
 	for _, c := range corpus(t) {
 		t.Run(c.name(), func(t *testing.T) {
 			rec, scan := c.parse(p), c.parse(plain)
-			if !strings.HasPrefix(scan.Format, "perception_point") || scan.EventType == record.Invalid {
+			if scan.Format != "perception_point" && scan.Format != "perception_point_syslog" || scan.EventType == record.Invalid {
 				assert.Equal(t, scan, rec, "only scans become findings")
 				return
 			}

@@ -41,6 +41,12 @@ var Formats = []Format{
 		claims:     claimsPerceptionPoint, scans: true, parse: parsePerceptionPoint,
 	},
 	{
+		Name:       "perception_point_audit",
+		Doc:        "https://docs.perception-point.io/WP/Content/PP/API-Audit.htm",
+		EventTypes: []string{perceptionPointAudit},
+		claims:     claimsPerceptionPointAudit, parse: parsePerceptionPointAudit,
+	},
+	{
 		Name:       "perception_point_syslog",
 		Doc:        "https://docs.perception-point.io/WP/Content/PP/SIEM.htm",
 		EventTypes: []string{record.EmailScan, record.FileScan, record.URLScan, record.Other},

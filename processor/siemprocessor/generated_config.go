@@ -84,8 +84,8 @@ func (c *Config) Validate() error {
 		err = errors.Join(err, errors.New("body must be one of [json, map]"))
 	}
 
-	if !slices.Contains([]string{"auto", "panoptica", "perception_point", "perception_point_syslog"}, c.Format) {
-		err = errors.Join(err, errors.New("format must be one of [auto, panoptica, perception_point, perception_point_syslog]"))
+	if !slices.Contains([]string{"auto", "panoptica", "perception_point", "perception_point_audit", "perception_point_syslog"}, c.Format) {
+		err = errors.Join(err, errors.New("format must be one of [auto, panoptica, perception_point, perception_point_audit, perception_point_syslog]"))
 	}
 
 	if c.MaxRecordBytes < 1 {
