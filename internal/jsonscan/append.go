@@ -78,7 +78,7 @@ func AppendCompact(dst []byte, raw string) []byte {
 		case ' ', '\n', '\r', '\t':
 			i++
 		case '"':
-			end := stringEnd(raw, i)
+			end := StringEnd(raw, i)
 			dst = append(dst, raw[i:end]...)
 			i = end
 		default:
@@ -89,8 +89,8 @@ func AppendCompact(dst []byte, raw string) []byte {
 	return dst
 }
 
-// stringEnd returns the index after the closing quote of the string that opens at i, in valid JSON.
-func stringEnd(s string, i int) int {
+// StringEnd returns the index after the closing quote of the string that opens at i, in valid JSON.
+func StringEnd(s string, i int) int {
 	for i++; ; i++ {
 		n := strings.IndexByte(s[i:], '"')
 		if n < 0 {
@@ -153,4 +153,36 @@ func AppendUnquoted(dst []byte, inner string) []byte {
 			dst = append(dst, c)
 		}
 	}
+}
+
+// ValueEnd returns the index after the value that starts at i of s, which is valid JSON without blanks outside of strings.
+func ValueEnd(s string, i int) int {
+	depth := 0
+	for i < len(s) {
+		switch s[i] {
+		case '"':
+			if i = StringEnd(s, i); depth == 0 {
+				return i
+			}
+		case '{', '[':
+			depth++
+			i++
+		case '}', ']':
+			if depth == 0 {
+				return i // of the number or literal before it
+			}
+			i++
+			if depth--; depth == 0 {
+				return i
+			}
+		case ',':
+			if depth == 0 {
+				return i
+			}
+			i++
+		default:
+			i++
+		}
+	}
+	return i
 }

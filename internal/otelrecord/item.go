@@ -19,7 +19,7 @@ import (
 func WriteItem(item *payload.Item, format, address string, received time.Time, lr plog.LogRecord) error {
 	err := item.Err
 	if err == nil {
-		err = source.Check(item.Raw, format)
+		err = source.Check(item.Raw, format, item.Fields)
 	}
 	if err != nil {
 		if format == "" {

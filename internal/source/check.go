@@ -6,12 +6,11 @@ import (
 	"strings"
 
 	"github.com/siempipe/siempipe/internal/jsonscan"
-	"github.com/siempipe/siempipe/internal/pipe"
 )
 
 // Check says why a raw text cannot be a record of a format ("" or Auto: of any) without mapping it: a receiver can tell
-// its sender so at once. Text that passes may still break its schema.
-func Check(raw, format string) error {
+// its sender so at once. Text that passes may still break its schema. fields is the header line that it stands under.
+func Check(raw, format, fields string) error {
 	text := strings.Trim(raw, blanks)
 	if strings.HasPrefix(text, "{") {
 		if err := jsonscan.Valid(text); err != nil {
@@ -19,11 +18,21 @@ func Check(raw, format string) error {
 		}
 		return nil
 	}
-	if pipe.IsLine(text) {
+	if IsHeader(format, text) {
 		return nil
 	}
-	if f, ok := Lookup(format); ok {
+	in := Input{Context: Context{Fields: fields}, Raw: text, JSONErr: errNoObject, defaultFields: DefaultFlowFields, header: &flowHeader{}}
+	f, named := Lookup(format)
+	switch {
+	case named && (f.claims(&in) || f.Name == vpcFlowName): // the processor may be told the fields of flow logs
+		return nil
+	case named:
 		return fmt.Errorf("no record of format %s", f.Name)
+	}
+	for i := range Formats {
+		if Formats[i].claims(&in) {
+			return nil
+		}
 	}
 	return errors.New("neither a JSON object nor a line of a known format")
 }

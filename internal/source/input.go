@@ -19,15 +19,28 @@ type Input struct {
 	// IsObject says that Raw is one JSON object; JSONErr says why it is not.
 	IsObject bool
 	JSONErr  error
+
+	defaultFields string      // of flow logs that stand under no header
+	header        *flowHeader // the one that was read last
+
+	marks  mark
+	marked bool
 }
+
+var errNoObject error = &jsonscan.SyntaxError{Msg: "not a JSON object"}
 
 // blanks are what may stand around a record: line ends of every kind, and the byte order mark that Windows tools write.
 const blanks = " \t\r\n\uFEFF"
 
 func (in *Input) scan(raw string) {
 	in.Raw = strings.Trim(raw, blanks)
-	in.Members, in.Compact, in.JSONErr = jsonscan.Members(in.Members[:0], in.Raw)
+	if in.Raw != "" && in.Raw[0] != '{' { // a line, whose error need not be made for each
+		in.Members, in.Compact, in.JSONErr = in.Members[:0], false, errNoObject
+	} else {
+		in.Members, in.Compact, in.JSONErr = jsonscan.Members(in.Members[:0], in.Raw)
+	}
 	in.IsObject = in.JSONErr == nil
+	in.marks, in.marked = 0, false
 }
 
 // reset lets go of the text, so that a pooled parser keeps none alive.

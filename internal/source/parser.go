@@ -34,6 +34,9 @@ type Options struct {
 	// VerdictSeverities change VerdictSeverities: the severity of a verdict (its code or word), in the words of the SIEM
 	// schema or "none". "unknown" stands for verdicts that neither this nor VerdictSeverities knows.
 	VerdictSeverities map[string]string
+	// VPCFlowFields names the fields of flow logs' lines that stand under no header, with blanks between them as in one; ""
+	// is DefaultFlowFields.
+	VPCFlowFields string
 	// MaxRecordBytes is the longest record that is parsed; 0 is DefaultMaxRecordBytes.
 	MaxRecordBytes int
 }
@@ -44,9 +47,13 @@ type Parser struct {
 	opts    Options
 	in      Input
 	finding finding.Finding
+	row     row
 	buf     []byte
 
-	severities map[string]record.Severity
+	severities   map[string]record.Severity
+	sourceFields []byte          // p_source_id and p_source_label as JSON
+	flow         flowHeader      // the header that was read last
+	findings     []record.Record // see Findings
 }
 
 // NewParser checks the options and returns a parser.
@@ -64,11 +71,14 @@ func NewParser(opts Options) (*Parser, error) {
 	if opts.MaxRecordBytes == 0 {
 		opts.MaxRecordBytes = DefaultMaxRecordBytes
 	}
+	if opts.VPCFlowFields != "" && !isFlowHeader(opts.VPCFlowFields) {
+		errs = append(errs, fmt.Errorf("fields of flow logs: %.64q, want their names with blanks between them, such as %q", opts.VPCFlowFields, DefaultFlowFields))
+	}
 	severities, err := verdictSeverities(opts.VerdictSeverities)
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
-	return &Parser{opts: opts, severities: severities}, nil
+	return &Parser{opts: opts, severities: severities, sourceFields: sourceFieldsOf(&opts)}, nil
 }
 
 func unknownFormat(name string) error {
@@ -98,15 +108,23 @@ func (p *Parser) Parse(raw, format string, received time.Time, rec *record.Recor
 // as it is, without allocating.
 func (p *Parser) ParseIn(raw string, in Context, rec *record.Record) {
 	*rec = record.Record{Received: in.Received}
+	clear(p.findings)
+	p.findings = p.findings[:0]
 	p.in.Context = in
+	p.in.defaultFields, p.in.header = first(p.opts.VPCFlowFields, DefaultFlowFields), &p.flow
 	if err := p.parse(raw, in.Format, rec); err != nil {
 		*rec = NewInvalid(raw, rec.Format, err.Error(), in.Received)
 	}
 	p.in.reset()
+	p.row.release()
 	if cap(p.buf) > maxScratch {
 		p.buf = nil
 	}
 }
+
+// Findings are those that the record parsed last is about, beside itself: a GuardDuty finding is a row of its log and a
+// finding of the Panoptica schema. They are valid until the next record is parsed.
+func (p *Parser) Findings() []record.Record { return p.findings }
 
 func (p *Parser) parse(raw, format string, rec *record.Record) error {
 	if format == "" {
@@ -141,6 +159,9 @@ func (p *Parser) formatOf(name string) (*Format, error) {
 		if !ok {
 			return nil, unknownFormat(name)
 		}
+		return f, nil
+	}
+	if f := rowFormat(&p.in); f != nil {
 		return f, nil
 	}
 	var claimed *Format

@@ -18,9 +18,12 @@ import (
 // Case is one input of the corpus with what it must become.
 type Case struct {
 	Format, Name string
-	Input        string
+	Input        string // the record, behind its header line when it has one
 	Golden       Golden
 	Message      string // its pipe message at the default settings, without a header
+
+	record  string
+	finding *Golden // what the siem processor makes beside it; nil for most
 }
 
 // Golden is what a case's golden file says.
@@ -72,7 +75,17 @@ func readCase(format, path string) (Case, error) {
 	if err != nil {
 		return c, err
 	}
-	c.Input = string(input)
+	c.record, c.Input = string(input), string(input)
+	if fields, err := os.ReadFile(strings.TrimSuffix(path, ".in") + ".fields"); err == nil {
+		c.Input = string(fields) + c.Input
+	}
+	beside, err := os.ReadFile(strings.TrimSuffix(path, ".in") + ".finding.json")
+	if err == nil && source.MakesFindings(format) {
+		c.finding = &Golden{}
+		if err := json.Unmarshal(beside, c.finding); err != nil {
+			return c, fmt.Errorf("%s: finding: %w", c.Name, err)
+		}
+	}
 	goldenPath := strings.TrimSuffix(path, ".in") + ".golden.json"
 	golden, err := os.ReadFile(goldenPath)
 	if err != nil {
@@ -120,24 +133,40 @@ func (c *Case) Expect(now time.Time) ([]Expected, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Name, err)
 	}
-	if len(items) == 1 && items[0].Raw == trim(c.Input) {
-		g := &c.Golden
-		d := record.Disposition{Dismissed: g.Disposition.Dismissed, Resolved: g.Disposition.Resolved,
-			Snoozed: g.Disposition.Snoozed, SnoozedUntil: g.Disposition.SnoozedUntil}
-		e := Expected{Name: c.Name, EventType: g.EventType, Format: g.Format, Account: g.AccountID, Dropped: droppedFor(d, now)}
-		if g.Time != "" {
-			at, err := time.Parse(time.RFC3339Nano, g.Time)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", c.Name, err)
+	if len(items) == 1 && items[0].Raw == trim(c.record) {
+		var all []Expected
+		for _, g := range []*Golden{&c.Golden, c.finding} {
+			if g == nil {
+				continue
 			}
-			e.Day = at.UTC().Format(time.DateOnly)
+			e, err := g.expected(c.Name, now)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, e)
 		}
-		if e.same, err = identity(string(g.Body)); err != nil {
-			return nil, fmt.Errorf("%s: body of the golden: %w", c.Name, err)
-		}
-		return []Expected{e}, nil
+		return all, nil
 	}
 	return expectParsed(c.Name, c.PostFormat(), items, now)
+}
+
+// expected is what the golden says.
+func (g *Golden) expected(name string, now time.Time) (Expected, error) {
+	d := record.Disposition{Dismissed: g.Disposition.Dismissed, Resolved: g.Disposition.Resolved,
+		Snoozed: g.Disposition.Snoozed, SnoozedUntil: g.Disposition.SnoozedUntil}
+	e := Expected{Name: name, EventType: g.EventType, Format: g.Format, Account: g.AccountID, Dropped: droppedFor(d, now)}
+	if g.Time != "" && !timeless(string(g.Body)) {
+		at, err := time.Parse(time.RFC3339Nano, g.Time)
+		if err != nil {
+			return e, fmt.Errorf("%s: %w", name, err)
+		}
+		e.Day = at.UTC().Format(time.DateOnly)
+	}
+	var err error
+	if e.same, err = identity(string(g.Body)); err != nil {
+		return e, fmt.Errorf("%s: body of the golden: %w", name, err)
+	}
+	return e, nil
 }
 
 // ExpectRecord says what becomes of one record that is not in the corpus.
@@ -157,22 +186,37 @@ func expectParsed(name, format string, items []payload.Item, now time.Time) ([]E
 	var all []Expected
 	for _, item := range items {
 		var rec record.Record
-		if err := source.Check(item.Raw, format); err != nil { // the receiver says so before the processor sees it
+		if err := source.Check(item.Raw, format, item.Fields); err != nil { // the receiver says so before the processor sees it
 			rec = source.NewInvalid(item.Raw, format, err.Error(), now)
 		} else {
-			parser.Parse(item.Raw, format, now, &rec)
+			parser.ParseIn(item.Raw, source.Context{Format: format, Fields: item.Fields, Received: now}, &rec)
 		}
-		e := Expected{Name: fmt.Sprintf("%s (part %d)", name, item.Index+1), EventType: rec.EventType, Format: rec.Format,
-			Account: rec.AccountID, Dropped: droppedFor(rec.Disposition, now)}
-		if !rec.Time.IsZero() {
-			e.Day = rec.Time.UTC().Format(time.DateOnly)
+		recs := append([]record.Record{rec}, parser.Findings()...)
+		if rec.EventType == record.Invalid {
+			recs = recs[:1]
 		}
-		if e.same, err = identity(rec.Body); err != nil {
-			return nil, fmt.Errorf("%s: %w", e.Name, err)
+		for _, rec := range recs {
+			e := Expected{Name: fmt.Sprintf("%s (part %d)", name, item.Index+1), EventType: rec.EventType, Format: rec.Format,
+				Account: rec.AccountID, Dropped: droppedFor(rec.Disposition, now)}
+			if !rec.Time.IsZero() && !timeless(rec.Body) {
+				e.Day = rec.Time.UTC().Format(time.DateOnly)
+			}
+			if e.same, err = identity(rec.Body); err != nil {
+				return nil, fmt.Errorf("%s: %w", e.Name, err)
+			}
+			all = append(all, e)
 		}
-		all = append(all, e)
 	}
 	return all, nil
+}
+
+// timeless reports whether a body is a row whose event time is when it was parsed, since it has none of its own.
+func timeless(body string) bool {
+	var row struct {
+		Event  string `json:"p_event_time"`
+		Parsed string `json:"p_parse_time"`
+	}
+	return json.Unmarshal([]byte(body), &row) == nil && row.Parsed != "" && row.Event == row.Parsed
 }
 
 // droppedFor mirrors the default exclusions: dismissed and snoozed findings.
@@ -189,7 +233,7 @@ func droppedFor(d record.Disposition, now time.Time) string {
 func trim(s string) string { return strings.Trim(s, " \t\r\n") }
 
 // identity is equal for bodies that say the same: numbers as they are written, members in any order. Invalid records are
-// the same when they hold the same input, whatever they say is wrong with it.
+// the same when they hold the same input, whatever they say is wrong with it, and rows whenever they were parsed.
 func identity(body string) (string, error) {
 	decoder := json.NewDecoder(strings.NewReader(body))
 	decoder.UseNumber()
@@ -208,6 +252,10 @@ func identity(body string) (string, error) {
 			return "invalid " + trim(string(raw)), err
 		}
 	}
+	if timeless(body) {
+		delete(value, "p_event_time")
+	}
+	delete(value, "p_parse_time")
 	canonical, err := json.Marshal(value)
 	return string(canonical), err
 }

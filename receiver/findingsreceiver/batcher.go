@@ -48,7 +48,7 @@ func (b *batcher) add(item payload.Item) error {
 	lr := b.records.AppendEmpty()
 	err := item.Err
 	if err == nil {
-		err = source.Check(item.Raw, b.format)
+		err = source.Check(item.Raw, b.format, item.Fields)
 	}
 	if err != nil {
 		b.addInvalid(lr, item, err)

@@ -1,0 +1,137 @@
+package source
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/siempipe/siempipe/internal/jsonscan"
+	"github.com/siempipe/siempipe/internal/record"
+)
+
+// GuardDuty findings: a line each where they are exported to a bucket, the detail of an event where they come through
+// EventBridge. The API's own spelling, AccountId for accountId, is read too.
+// https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_finding-format.html
+
+const guardDutyName = "aws.guardduty"
+
+var guardDuty = newLogType("AWS.GuardDuty", []column{
+	{name: "schemaVersion", kind: text_, required: required},
+	{name: "accountId", kind: text_, required: required, feed: feedAccount, account: 1},
+	{name: "region", kind: text_, required: required},
+	{name: "partition", kind: text_, required: required},
+	{name: "id", kind: text_, required: required},
+	{name: "arn", kind: text_, required: required, feed: feedARN},
+	{name: "type", kind: text_, required: required},
+	{name: "resource", required: required, feed: feedExtract},
+	{name: "severity", kind: float, required: required},
+	{name: "createdAt", kind: timestamp, required: required},
+	{name: "updatedAt", kind: timestamp, required: required, time: 1},
+	{name: "title", kind: text_, required: required},
+	{name: "description", kind: text_, required: required},
+	{name: "service", kind: object, required: required, fields: []column{
+		{name: "additionalInfo", feed: feedExtract},
+		{name: "action", feed: feedExtract},
+		{name: "serviceName", kind: text_},
+		{name: "detectorId", kind: text_},
+		{name: "resourceRole", kind: text_},
+		{name: "eventFirstSeen", kind: timestamp},
+		{name: "eventLastSeen", kind: timestamp},
+		{name: "archived", kind: boolean},
+		{name: "count", kind: bigint},
+	}},
+})
+
+// eventBridgeMember is where a finding keeps what came around it: the event's id, time and source.
+const eventBridgeMember = "eventBridge"
+
+// isGuardDutyEvent recognises an EventBridge event that holds a finding.
+func isGuardDutyEvent(in *Input) bool {
+	return in.has(markDetailType|markDetail) && in.Get("detail").Kind == jsonscan.Object &&
+		text(in.Get("source")) == "aws.guardduty" && text(in.Get("detail-type")) == "GuardDuty Finding"
+}
+
+func claimsGuardDuty(in *Input) bool {
+	return in.has(markSchemaVersion|markService|markAccountID) || isGuardDutyEvent(in)
+}
+
+func parseGuardDuty(p *Parser, in *Input, rec *record.Record) error {
+	if isGuardDutyFinding(in) {
+		return parsePanoptica(p, in, rec)
+	}
+	if isGuardDutyEvent(in) {
+		in.unwrap()
+	}
+	if err := p.parseJSON(guardDuty, in, rec); err != nil {
+		return err
+	}
+	severity := in.fold("severity")
+	rec.Severity = severityOfGuardDuty(strings.Trim(severity.Value, `"`))
+	if p.row.done {
+		return nil // whoever made the row made the finding
+	}
+	return p.guardDutyFinding(rec)
+}
+
+// unwrap replaces an event by its detail, with the rest of the event as a member of it.
+func (in *Input) unwrap() {
+	detail := in.Get("detail").Value
+	b := make([]byte, 0, len(in.Raw)+len(eventBridgeMember)+8)
+	b = append(b, detail[:len(detail)-1]...)
+	if strings.Trim(detail[1:len(detail)-1], blanks) != "" {
+		b = append(b, ',')
+	}
+	b = append(b, `"`+eventBridgeMember+`":{`...)
+	n := 0
+	for i := range in.Members {
+		m := &in.Members[i]
+		if m.Name == "detail" {
+			continue
+		}
+		if n++; n > 1 {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, '"'), m.Name...), '"', ':')
+		b = append(b, m.Value...)
+	}
+	context := in.Context
+	in.scan(string(append(b, '}', '}')))
+	in.Context = context
+}
+
+// fold is Get without regard to case; it never returns nil.
+func (in *Input) fold(name string) *jsonscan.Member {
+	if m := foldMember(in.Members, name); m != nil {
+		return m
+	}
+	return &noMember
+}
+
+var noMember jsonscan.Member
+
+func foldMember(members []jsonscan.Member, name string) *jsonscan.Member {
+	for i := range members {
+		if strings.EqualFold(members[i].Key(), name) && members[i].Kind != jsonscan.Null {
+			return &members[i]
+		}
+	}
+	return nil
+}
+
+// severityOfGuardDuty puts a severity into its band: low to 3.9, medium to 6.9, high to 8.9, critical above. Zero, which
+// the vendor does not define, informs.
+func severityOfGuardDuty(number string) record.Severity {
+	n, err := strconv.ParseFloat(number, 64)
+	switch {
+	case err != nil || n < 0:
+		return record.SeverityUnknown
+	case n == 0:
+		return record.SeverityInformation
+	case n < 4:
+		return record.SeverityLow
+	case n < 7:
+		return record.SeverityMedium
+	case n < 9:
+		return record.SeverityHigh
+	}
+	return record.SeverityCritical
+}

@@ -1,0 +1,68 @@
+package source
+
+import (
+	"strings"
+
+	"github.com/siempipe/siempipe/internal/jsonscan"
+	"github.com/siempipe/siempipe/internal/record"
+)
+
+// Route 53 Resolver's query log.
+// https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-query-logs-format.html
+
+var vpcDNS = newLogType("AWS.VPCDns", []column{
+	{name: "version", kind: text_, required: required},
+	{name: "account_id", kind: text_, required: required, feed: feedAccount, account: 1},
+	{name: "region", kind: text_, required: required},
+	{name: "vpc_id", kind: text_, required: required},
+	// The vendor's own example, 2017-03-16T19:20:177Z, is no time: such a text stays.
+	{name: "query_timestamp", kind: timestampOr, required: required, time: 1},
+	{name: "query_name", kind: text_, required: required, feed: feedDNSName},
+	{name: "query_type", kind: text_, required: required},
+	{name: "query_class", kind: text_, required: required},
+	{name: "rcode", kind: text_, required: required},
+	{name: "answers", kind: objectList, required: required, fields: []column{ // [] for a name that does not exist
+		{name: "Rdata", kind: text_},
+		{name: "Type", kind: text_},
+		{name: "Class", kind: text_},
+	}},
+	{name: "srcaddr", kind: text_, required: required, feed: feedIP},
+	{name: "srcport", kind: text_, required: required},
+	{name: "transport", kind: text_, required: required},
+	{name: "srcids", kind: object, required: required, fields: []column{
+		{name: "instance", kind: text_, feed: feedInstance},
+		{name: "resolver-endpoint", kind: text_}, // resolver_endpoint stays as it is
+	}},
+}).with(feedAnswers)
+
+// feedAnswers adds what the answers tell: addresses, and names with their final dot.
+func feedAnswers(p *Parser) {
+	answers := p.in.Get("answers")
+	if answers == nil {
+		return
+	}
+	var room [8]jsonscan.Member
+	elements, err := jsonscan.Elements(room[:0], answers.Value)
+	if err != nil {
+		return
+	}
+	for i := range elements {
+		var room [4]jsonscan.Member
+		members := objectOf(room[:0], &elements[i])
+		data := text(find(members, "Rdata"))
+		switch text(find(members, "Type")) {
+		case "A", "AAAA":
+			p.row.feed(feedIP, data)
+		case "MX": // preference and name
+			p.row.feed(feedDNSName, data[strings.LastIndexByte(data, ' ')+1:])
+		case "CNAME", "NS", "PTR":
+			p.row.feed(feedDNSName, data)
+		}
+	}
+}
+
+func claimsVPCDNS(in *Input) bool { return in.has(markQueryName) && in.has(markQueryTimestamp) }
+
+func parseVPCDNS(p *Parser, in *Input, rec *record.Record) error {
+	return p.parseJSON(vpcDNS, in, rec)
+}

@@ -1,0 +1,52 @@
+package source
+
+import (
+	"strings"
+
+	"github.com/siempipe/siempipe/internal/jsonscan"
+	"github.com/siempipe/siempipe/internal/record"
+)
+
+// Sign-in logs of Microsoft Entra ID, as Azure Monitor writes them to blobs and event hubs.
+// https://learn.microsoft.com/en-us/entra/identity/monitoring-health/concept-sign-in-log-activity-details
+
+const azureSignInName = "azure.signin"
+
+var azureSignIn = newLogType("Azure.SignIn", []column{
+	{name: "Level", kind: text_}, // a number or a word, by the age of the log
+	{name: "callerIpAddress", kind: text_, feed: feedNetAddr},
+	{name: "category", kind: text_},
+	{name: "correlationId", kind: text_, feed: feedTrace},
+	{name: "durationMs", kind: bigint},
+	{name: "identity", kind: text_},
+	{name: "location", kind: text_},
+	{name: "operationName", kind: text_, required: required},
+	{name: "operationVersion", kind: text_},
+	{name: "properties", kind: object, fields: []column{
+		{name: "ipAddress", kind: text_, feed: feedNetAddr},
+		{name: "userPrincipalName", kind: text_, feed: feedUser},
+		{name: "servicePrincipalName", kind: text_, feed: feedUser},
+	}},
+	{name: "resourceId", kind: text_},
+	{name: "resultDescription", kind: text_},
+	{name: "resultSignature", kind: text_},
+	{name: "resultType", kind: text_},
+	{name: "tenantId", kind: text_, account: 1},
+	{name: "time", kind: timestamp, time: 1},
+})
+
+// claimsAzureSignIn takes the categories whose names end so: interactive and not, of service principals and managed
+// identities.
+func claimsAzureSignIn(in *Input) bool {
+	if !in.has(markOperationName) {
+		return false
+	}
+	if category := in.Get("category"); category != nil && category.Kind == jsonscan.String {
+		return strings.HasSuffix(category.Text(), "SignInLogs")
+	}
+	return text(in.Get("operationName")) == "Sign-in activity"
+}
+
+func parseAzureSignIn(p *Parser, in *Input, rec *record.Record) error {
+	return p.parseJSON(azureSignIn, in, rec)
+}

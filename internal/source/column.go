@@ -1,0 +1,159 @@
+package source
+
+import (
+	"strings"
+
+	"github.com/siempipe/siempipe/internal/jsonscan"
+)
+
+// columnKind is the type of a column, as Panther's tables name it.
+type columnKind uint8
+
+// Kinds of columns. The zero value is JSON of any shape: a column that the tables call a string because its shape changes
+// from one row to the next. It stays nested.
+const (
+	anyJSON columnKind = iota
+	text_
+	bigint
+	smallint
+	tinyint
+	double
+	float
+	boolean
+	timestamp    // ISO 8601
+	timestampOr  // ISO 8601, or whatever else stands there
+	timestampMS  // milliseconds since 1970, a number
+	textList     // an array of strings
+	object       // an object of fields
+	objectList   // an array of such objects
+	anyJSONField // JSON of any shape that the tables give a shape to; it is not looked into
+)
+
+var columnTypes = [...]string{anyJSON: "string", text_: "string", bigint: "bigint", smallint: "smallint", tinyint: "tinyint",
+	double: "double", float: "float", boolean: "boolean", timestamp: "timestamp", timestampOr: "timestamp", timestampMS: "timestamp", textList: "[string]"}
+
+// column is one column of a table, or one field of a column that has fields.
+type column struct {
+	name     string
+	kind     columnKind
+	required bool
+	feed     feed
+	// account ranks the columns that name the record's account: 1 is asked before 2; 0 names none.
+	account uint8
+	// time ranks the columns that tell when the event happened, likewise.
+	time   uint8
+	fields []column // of object and objectList
+
+	quoted   string    // "name": with its quotes and colon
+	byLength [][]uint8 // fields by the length of their names
+	walk     bool      // there is something to do inside: an indicator, a type, an account
+}
+
+const required = true
+
+// typeName is the column's type as Panther's tables write it.
+func (c *column) typeName() string {
+	switch c.kind {
+	case object, objectList:
+	case anyJSONField:
+		if len(c.fields) == 0 {
+			return "string"
+		}
+	default:
+		return columnTypes[c.kind]
+	}
+	var b strings.Builder
+	b.WriteString("{ ")
+	for i := range c.fields {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(`"` + c.fields[i].name + `":` + c.fields[i].typeName())
+	}
+	b.WriteString(" }")
+	if c.kind == objectList {
+		return "[" + b.String() + "]"
+	}
+	return b.String()
+}
+
+// compile fills in what is looked up for each record.
+func (c *column) compile() {
+	c.quoted = `"` + c.name + `":`
+	for i := range c.fields {
+		f := &c.fields[i]
+		f.compile()
+		for len(c.byLength) <= len(f.name) {
+			c.byLength = append(c.byLength, nil)
+		}
+		c.byLength[len(f.name)] = append(c.byLength[len(f.name)], uint8(i))
+		c.walk = c.walk || f.walk
+	}
+	switch c.kind {
+	case bigint, smallint, tinyint, double, float, boolean, timestamp, timestampOr, timestampMS:
+		c.walk = true
+	case anyJSON, text_, textList:
+		c.walk = c.feed != noFeed || c.account != 0
+	}
+}
+
+// find finds a field by its name: the exact one, or else one that differs in case, as Panther's decoder does. AWS writes
+// eventID and ARN where the tables have eventId and arn.
+func (c *column) find(name string) (index int, exact bool) {
+	if len(name) >= len(c.byLength) {
+		return -1, false
+	}
+	candidates := c.byLength[len(name)]
+	for _, i := range candidates {
+		if c.fields[i].name == name {
+			return int(i), true
+		}
+	}
+	for _, i := range candidates {
+		if strings.EqualFold(c.fields[i].name, name) {
+			return int(i), false
+		}
+	}
+	return -1, false
+}
+
+// logType is a table: a type of log with its columns.
+type logType struct {
+	// Name is the log type, which is the event type of its records too.
+	name string
+	// table holds the columns as its fields.
+	table column
+	// special does what columns cannot say, for the indicators of a row that is new; nil for most types.
+	special func(p *Parser)
+	needed  uint64 // bits of the required columns
+}
+
+// newLogType compiles a table, of at most 64 columns.
+func newLogType(name string, columns []column) *logType {
+	lt := &logType{name: name, table: column{kind: object, fields: columns}}
+	lt.table.compile()
+	for i := range columns {
+		if columns[i].required {
+			lt.needed |= 1 << i
+		}
+	}
+	return lt
+}
+
+// with gives a table what its columns cannot say.
+func (lt *logType) with(special func(p *Parser)) *logType {
+	lt.special = special
+	return lt
+}
+
+// index is the place of a column, which must be there.
+func (lt *logType) index(name string) int {
+	i, exact := lt.table.find(name)
+	if !exact {
+		panic("source: " + lt.name + " has no column " + name)
+	}
+	return i
+}
+
+// memberStart is where the name of a member begins, in text without blanks outside of strings.
+func memberStart(m *jsonscan.Member) int { return m.Offset - len(`"":`) - len(m.Name) }

@@ -1,0 +1,212 @@
+package source
+
+import (
+	"math"
+	"strconv"
+	"time"
+)
+
+// instant is a point in time as logs write it: seconds since 1970 and nanoseconds, UTC. It is what time.Time is without
+// the cost of calendars: a flow log's line has three of them.
+type instant struct {
+	sec int64
+	ns  int32
+}
+
+// Bounds of what is taken for a time: the years 0001 to 9999, which every reader of a timestamp column takes.
+const (
+	minInstant = -62135596800
+	maxInstant = 253402300799
+)
+
+func instantOf(t time.Time) instant { return instant{t.Unix(), int32(t.Nanosecond())} }
+
+func (t instant) time() time.Time { return time.Unix(t.sec, int64(t.ns)).UTC() }
+
+// epochInstant is n units since 1970, where unit is how many make a second.
+func epochInstant(n, unit int64) (instant, bool) {
+	sec, rest := n/unit, n%unit
+	if n < 0 || sec > maxInstant {
+		return instant{}, false
+	}
+	return instant{sec, int32(rest * (int64(time.Second) / unit))}, true
+}
+
+// parseInstant reads YYYY-MM-DDTHH:MM:SS with any number of decimals, a blank instead of the T, and Z, an offset, or no
+// zone, which is UTC: ISO 8601 as logs write it, and the form in which it goes out. A leap second is the one before it.
+func parseInstant(s string) (t instant, ok bool) {
+	if len(s) < len("2006-01-02T15:04:05") || s[4] != '-' || s[7] != '-' || s[13] != ':' || s[16] != ':' {
+		return t, false
+	}
+	if c := s[10]; c != 'T' && c != ' ' && c != 't' {
+		return t, false
+	}
+	year, month, day := digits4(s, 0), digits2(s, 5), digits2(s, 8)
+	hour, minute, second := digits2(s, 11), digits2(s, 14), digits2(s, 17)
+	if year < 1 || month < 1 || month > 12 || day < 1 || day > daysOf(year, month) || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60 {
+		return t, false
+	}
+	second = min(second, 59)
+	i := 19
+	if i < len(s) && s[i] == '.' {
+		i++
+		scale := int32(100_000_000)
+		from := i
+		for i < len(s) && '0' <= s[i] && s[i] <= '9' {
+			t.ns += int32(s[i]-'0') * scale
+			scale /= 10
+			i++
+		}
+		if i == from {
+			return t, false
+		}
+	}
+	offset, ok := parseOffset(s[i:])
+	t.sec = daysSince1970(year, month, day)*86400 + int64(hour*3600+minute*60+second) - offset
+	return t, ok && t.sec >= minInstant && t.sec <= maxInstant
+}
+
+// parseOffset reads a zone in seconds east of UTC: nothing, Z, UTC, +hh:mm or +hhmm.
+func parseOffset(s string) (seconds int64, ok bool) {
+	switch {
+	case s == "" || s == "Z" || s == "z" || s == " UTC":
+		return 0, true
+	case s[0] != '+' && s[0] != '-':
+		return 0, false
+	}
+	var h, m int
+	switch {
+	case len(s) == 6 && s[3] == ':':
+		h, m = digits2(s, 1), digits2(s, 4)
+	case len(s) == 5:
+		h, m = digits2(s, 1), digits2(s, 3)
+	default:
+		return 0, false
+	}
+	if h < 0 || h > 23 || m < 0 || m > 59 {
+		return 0, false
+	}
+	seconds = int64(h*3600 + m*60)
+	if s[0] == '-' {
+		seconds = -seconds
+	}
+	return seconds, true
+}
+
+// digits2 reads two digits at i; negative when they are none.
+func digits2(s string, i int) int {
+	a, b := s[i]-'0', s[i+1]-'0'
+	if a > 9 || b > 9 {
+		return math.MinInt16
+	}
+	return int(a)*10 + int(b)
+}
+
+func digits4(s string, i int) int { return digits2(s, i)*100 + digits2(s, i+2) }
+
+var monthDays = [...]int{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}
+
+func daysOf(year, month int) int {
+	if month == 2 && year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+		return 29
+	}
+	return monthDays[month-1]
+}
+
+// daysSince1970 counts days of the Gregorian calendar in eras of 400 years whose years begin in March, so that the day
+// that is sometimes there comes last.
+func daysSince1970(year, month, day int) int64 {
+	if month <= 2 {
+		year--
+	}
+	era := year / 400
+	if year < 0 {
+		era = (year - 399) / 400
+	}
+	yearOfEra := year - era*400
+	dayOfYear := (153*((month+9)%12)+2)/5 + day - 1
+	dayOfEra := yearOfEra*365 + yearOfEra/4 - yearOfEra/100 + dayOfYear
+	return int64(era)*146097 + int64(dayOfEra) - 719468
+}
+
+// append appends the time as YYYY-MM-DD HH:MM:SS.fff, the form that Panther documents: UTC without saying so. Times finer
+// than a millisecond get six or nine decimals, so that nothing is lost.
+func (t instant) append(dst []byte) []byte {
+	days, rest := t.sec/86400, t.sec%86400
+	if rest < 0 {
+		days, rest = days-1, rest+86400
+	}
+	// The reverse of daysSince1970.
+	days += 719468
+	era := days / 146097
+	if days < 0 {
+		era = (days - 146096) / 146097
+	}
+	dayOfEra := days - era*146097
+	yearOfEra := (dayOfEra - dayOfEra/1460 + dayOfEra/36524 - dayOfEra/146096) / 365
+	year := yearOfEra + era*400
+	dayOfYear := dayOfEra - (365*yearOfEra + yearOfEra/4 - yearOfEra/100)
+	shifted := (5*dayOfYear + 2) / 153
+	day := dayOfYear - (153*shifted+2)/5 + 1
+	month := shifted + 3
+	if month > 12 {
+		month -= 12
+	}
+	if month <= 2 {
+		year++
+	}
+	dst = append2(append2(dst, year/100), year%100)
+	dst = append2(append(dst, '-'), month)
+	dst = append2(append(dst, '-'), day)
+	dst = append2(append(dst, ' '), rest/3600)
+	dst = append2(append(dst, ':'), rest/60%60)
+	dst = append2(append(dst, ':'), rest%60)
+	dst = append(dst, '.')
+	ns := int64(t.ns)
+	dst = append3(dst, ns/1_000_000)
+	if ns%1_000_000 != 0 {
+		dst = append3(dst, ns/1000%1000)
+	}
+	if ns%1000 != 0 {
+		dst = append3(dst, ns%1000)
+	}
+	return dst
+}
+
+func append2(dst []byte, n int64) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }
+
+func append3(dst []byte, n int64) []byte {
+	return append(dst, byte('0'+n/100), byte('0'+n/10%10), byte('0'+n%10))
+}
+
+// parseInteger reads a decimal integer of 64 bits: digits with an optional minus and nothing else.
+func parseInteger(s string) (n int64, ok bool) {
+	if len(s) == 0 || len(s) > len("-9223372036854775808") {
+		return 0, false
+	}
+	if len(s) < 18 { // the common case, without strconv's errors
+		i := 0
+		if s[0] == '-' {
+			i = 1
+		}
+		if i == len(s) {
+			return 0, false
+		}
+		for ; i < len(s); i++ {
+			c := s[i] - '0'
+			if c > 9 {
+				return 0, false
+			}
+			n = n*10 + int64(c)
+		}
+		if s[0] == '-' {
+			n = -n
+		}
+		return n, true
+	}
+	if s[0] == '+' {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil
+}
