@@ -102,8 +102,6 @@ func (u *Reader) failed(source *kept, err error) error {
 	switch {
 	case source.err != nil:
 		return source.err
-	case !u.Packed && len(u.close) == 0 && !errors.Is(err, gzip.ErrHeader):
-		return err
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
 		return &Error{fmt.Errorf("zstd window larger than %d bytes", maxZstdWindow)}
 	case errors.Is(err, io.ErrUnexpectedEOF):
