@@ -37,8 +37,7 @@ const (
 	// Panoptica promises events in the bucket within a minute; half of it is left for the upload and one retry.
 	defaultFlushTimeout = 30 * time.Second
 	// Before compression, for each open object. Larger objects are cheaper to store and to read; smaller ones cost less
-	// memory and are sent again sooner. There is no upper limit: the batcher drops a record that is larger than it
-	// (exporterhelper v0.158, internal/queuebatch/logs_batch.go), and what receivers take in one request limits objects too.
+	// memory and are sent again sooner. There is no upper limit: what receivers take in one request limits objects too.
 	defaultMinBatchBytes = 4 << 20
 	// What waits in memory while the store is away, before receivers are made to wait.
 	defaultQueueBytes = 128 << 20
@@ -206,14 +205,8 @@ func (c *Config) Validate() error {
 	oneOf("test_message", c.TestMessage, testOff, testOnStart)
 	if c.QueueConfig.HasValue() && c.QueueConfig.Get().Batch.HasValue() {
 		batch := c.QueueConfig.Get().Batch.Get()
-		if batch.MaxSize > 0 && batch.Sizer == exporterhelper.RequestSizerTypeBytes {
-			bad("sending_queue::batch::max_size", "leave it out: the batcher would drop each record that is larger; min_size sets the size of objects")
-		}
-		for _, key := range batch.Partition.MetadataKeys {
-			if key != slotKey {
-				bad("sending_queue::batch::partition::metadata_keys", "is the exporter's own")
-				break
-			}
+		if len(batch.Partition.MetadataKeys) > 0 {
+			bad("sending_queue::batch::partition::metadata_keys", "the exporter itself keeps partitions apart")
 		}
 	}
 	return errors.Join(errs...)

@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/pdata/plog"
 
@@ -194,11 +195,12 @@ type oneRefused struct {
 	account string
 }
 
-func (o *oneRefused) ConsumeLogs(_ context.Context, logs plog.Logs) error {
-	if strings.HasSuffix(nameOf(logs.ResourceLogs().At(0)), "/"+o.account) {
+func (o *oneRefused) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
+	r, err := requestOf(ctx, logs)
+	if err == nil && r.(*request).parts[0].Account == o.account {
 		return errors.New("queue is full")
 	}
-	return nil
+	return err
 }
 
 // TestBatcherThatMixes: even a batch of several partitions makes an object for each.
@@ -208,12 +210,14 @@ func TestBatcherThatMixes(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, w.start(t.Context(), componenttest.NewNopHost()))
 	s := &splitter{now: time.Now}
-	logs, mixed := plog.NewLogs(), plog.NewLogs()
+	logs := plog.NewLogs()
 	put(logs, record.Record{Body: `{"n":1}`, AccountID: "a"}, record.Record{Body: `{"n":2}`, AccountID: "b"}, record.Record{Body: `{"n":3}`, AccountID: "a"})
-	for _, p := range s.split(logs, time.Time{}) {
-		p.logs.ResourceLogs().MoveAndAppendTo(mixed.ResourceLogs())
-	}
-	require.NoError(t, w.push(t.Context(), mixed))
+	requests := s.split(logs, time.Time{})
+	require.Len(t, requests, 2)
+	mixed, err := requests[0].MergeSplit(t.Context(), 0, exporterhelper.RequestSizerTypeBytes, requests[1])
+	require.NoError(t, err)
+	require.Len(t, mixed, 1)
+	require.NoError(t, w.push(t.Context(), mixed[0]))
 	require.NoError(t, w.shutdown(t.Context()))
 	var lines []string
 	for name, content := range tree(t, cfg.Directory) {
@@ -281,23 +285,20 @@ func BenchmarkSplitAndPush(b *testing.B) {
 	}
 	logs := plog.NewLogs()
 	put(logs, recs...)
-	w := &writer{cfg: &Config{Root: defaultRoot, Compression: string(objectstore.None)}}
-	w.lines.New = func() any { return new([]byte) }
+	w, err := newWriter(exportertest.NewNopSettings(metadata.Type), createDefaultConfig().(*Config))
+	require.NoError(b, err)
+	w.store, w.host = newMemoryStore(), componenttest.NewNopHost()
 	s := &splitter{now: time.Now}
-	if parts := s.split(logs, time.Time{}); len(parts) != 50 {
-		b.Fatal(len(parts), " parts")
+	if requests := s.split(logs, time.Time{}); len(requests) != 50 {
+		b.Fatal(len(requests), " requests")
 	}
 	b.SetBytes(int64(len(recs) * len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		for _, p := range s.split(logs, time.Time{}) {
-			buf := w.lines.Get().(*[]byte)
-			for _, o := range w.gather(p.logs, buf) {
-				if _, err := objectstore.NewObject("root", p.partition, o.first, o.lines, objectstore.None); err != nil {
-					b.Fatal(err)
-				}
+		for _, r := range s.split(logs, time.Time{}) {
+			if err := w.push(b.Context(), r); err != nil {
+				b.Fatal(err)
 			}
-			w.lines.Put(buf)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 
 	"github.com/siempipe/siempipe/exporter/panopticas3exporter/internal/metadata"
 )
@@ -27,16 +28,12 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 }
 
 // newExporter puts splitter, queue, batcher and retry before the writer and its push.
-func newExporter(ctx context.Context, set exporter.Settings, cfg *Config, w *writer, push consumer.ConsumeLogsFunc) (*splitter, error) {
-	queue := cfg.QueueConfig
-	if queue.HasValue() && queue.Get().Batch.HasValue() {
-		queue.Get().Batch.Get().Partition.MetadataKeys = []string{slotKey}
-	}
-	inner, err := exporterhelper.NewLogs(ctx, set, cfg, push,
+func newExporter(ctx context.Context, set exporter.Settings, cfg *Config, w *writer, push xexporterhelper.RequestConsumeFunc) (*splitter, error) {
+	inner, err := xexporterhelper.NewLogsRequest(ctx, set, requestOf, push,
 		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
 		exporterhelper.WithTimeout(cfg.TimeoutConfig),
 		exporterhelper.WithRetry(cfg.RetryConfig),
-		exporterhelper.WithQueue(queue),
+		xexporterhelper.WithQueueBatch(cfg.QueueConfig, xexporterhelper.QueueBatchSettings{Encoding: encoding{}, Partitioner: slots{}}),
 		exporterhelper.WithStart(w.start),
 		exporterhelper.WithShutdown(w.shutdown))
 	if err != nil {

@@ -181,17 +181,27 @@ func TestLargeRecord(t *testing.T) {
 	stop(t, e)
 	assert.Len(t, store.keys, 1)
 
+	cfg = quick(t)
 	cfg.QueueConfig.Get().Batch.Get().MaxSize = 16 << 20
-	assert.ErrorContains(t, confmap.Validate(cfg), "max_size", "the batcher would drop it")
+	store = newMemoryStore()
+	e = startOn(t, cfg, store)
+	require.NoError(t, e.ConsumeLogs(t.Context(), accounts(0, 1, `{"pad":"`+strings.Repeat("x", 40<<20)+`"}`)))
+	stop(t, e)
+	assert.Len(t, store.keys, 1, "with a limit of batches it goes alone")
 }
 
-// TestSlotsStay: stored queues hold slots, and a slot is one of few.
-func TestSlotsStay(t *testing.T) {
-	assert.Equal(t, "394", slotOf("security_finding/2026-01-02/111122223333"))
-	slots := map[string]bool{}
-	for i := range 100_000 {
-		slots[slotOf(fmt.Sprint(i))] = true
+// TestSlots: a partition has one slot, and a slot is one of few.
+func TestSlots(t *testing.T) {
+	slotOf := func(account string) string {
+		return slots{}.GetKey(t.Context(), &request{parts: []part{{Partition: objectstore.Partition{Account: account}}}})
 	}
-	assert.LessOrEqual(t, len(slots), maxSlots)
-	assert.Greater(t, len(slots), maxSlots*9/10)
+	seen := map[string]bool{}
+	for i := range 100_000 {
+		account := fmt.Sprint(i)
+		slot := slotOf(account)
+		seen[slot] = true
+		require.Equal(t, slot, slotOf(strings.Clone(account)))
+	}
+	assert.LessOrEqual(t, len(seen), maxSlots)
+	assert.Greater(t, len(seen), maxSlots*9/10)
 }

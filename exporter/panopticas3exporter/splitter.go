@@ -3,15 +3,12 @@ package panopticas3exporter
 import (
 	"context"
 	"errors"
-	"hash/fnv"
-	"strconv"
 	"time"
 
-	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/siempipe/siempipe/internal/objectstore"
@@ -19,20 +16,6 @@ import (
 	"github.com/siempipe/siempipe/internal/otelrecord"
 	"github.com/siempipe/siempipe/internal/record"
 )
-
-// partitionKey is the resource attribute that carries the partition of records through queue and batcher; the writer makes
-// an object for each.
-const partitionKey = "siempipe.partition"
-
-// slotKey is the client metadata by which the batcher keeps batches apart: a number under maxSlots, always the same for a
-// partition. Two partitions may share a slot, and then a batch; they never share an object.
-const slotKey = "siempipe.slot"
-
-// maxSlots bounds the batches that are open at the same time, each with its goroutine and timer, however many partitions
-// records name: account IDs come from outside. Beyond 10,000 the batcher of exporterhelper v0.158 pushes the oldest out,
-// waits for a worker within a worker, and stands still for ever (TestManyPartitions). With 100 partitions one pair shares a
-// slot, which only makes their objects a little smaller.
-const maxSlots = 4096
 
 // splitter splits each incoming batch by partition before the queue: the batcher can keep requests apart, but not what
 // is inside one.
@@ -44,14 +27,6 @@ type splitter struct {
 	now       func() time.Time
 }
 
-// part is the records of one partition out of an incoming batch.
-type part struct {
-	partition objectstore.Partition
-	name      string // of the partition
-	logs      plog.Logs
-	records   plog.LogRecordSlice
-}
-
 // Start starts the queue with a storage that keeps what it holds if the collector is killed meanwhile.
 func (s *splitter) Start(ctx context.Context, host component.Host) error {
 	careful := otelqueue.NewHost(host)
@@ -61,79 +36,64 @@ func (s *splitter) Start(ctx context.Context, host component.Host) error {
 	return careful.Started(ctx)
 }
 
-// ConsumeLogs passes the parts on, each under its partition. What the queue refuses comes back, and only that: parts
-// that are in are not sent again.
+// requestKey is the context key of a request on its way to the queue.
+type requestKey struct{}
+
+// requestOf hands the queue the request that the splitter made: exporterhelper makes one request of one plog.Logs, and a
+// plog.Logs for each partition would be built only to be taken apart.
+func requestOf(ctx context.Context, _ plog.Logs) (xexporterhelper.Request, error) {
+	return ctx.Value(requestKey{}).(*request), nil
+}
+
+// ConsumeLogs passes the parts on, each on its own. What the queue refuses comes back, and only that: parts that are in
+// are not sent again.
 func (s *splitter) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	at := time.Time{}
 	if s.byExport {
 		at = s.now()
 	}
-	parts := s.split(logs, at)
+	requests := s.split(logs, at)
+	none := plog.NewLogs()
 	var errs []error
 	var refused map[objectstore.Partition]bool
-	for i := range parts {
-		p := &parts[i]
-		if err := s.Logs.ConsumeLogs(withSlot(ctx, p.name), p.logs); err != nil {
+	for _, r := range requests {
+		p := r.parts[0].Partition // the queue may hand r on before it returns
+		if err := s.Logs.ConsumeLogs(context.WithValue(ctx, requestKey{}, r), none); err != nil {
 			errs = append(errs, err)
 			if refused == nil {
 				refused = make(map[objectstore.Partition]bool)
 			}
-			refused[p.partition] = true
+			refused[p] = true
 		}
 	}
 	err := errors.Join(errs...)
-	if err == nil || len(refused) == len(parts) {
+	if err == nil || len(refused) == len(requests) {
 		return err
 	}
 	return consumererror.NewLogs(err, s.only(logs, refused, at))
 }
 
-func withSlot(ctx context.Context, partition string) context.Context {
-	info := client.FromContext(ctx)
-	info.Metadata = client.NewMetadata(map[string][]string{slotKey: {slotOf(partition)}})
-	return client.NewContext(ctx, info)
-}
-
-// slotOf stays what it is from release to release: stored queues hold it.
-func slotOf(partition string) string {
-	hash := fnv.New32a()
-	_, _ = hash.Write([]byte(partition))
-	return strconv.FormatUint(uint64(hash.Sum32()%maxSlots), 10)
-}
-
-// split copies what an object needs of each record, its body and time, into one batch for each partition. Bodies are
-// strings and are shared, not copied.
-func (s *splitter) split(logs plog.Logs, at time.Time) []part {
-	var parts []part
-	var index map[objectstore.Partition]int // made with the second partition
+// split makes one request for each partition. Bodies are shared, not copied.
+func (s *splitter) split(logs plog.Logs, at time.Time) []*request {
+	var requests []*request
+	var index map[objectstore.Partition]*request // made with the second partition
+	var current *request
 	var rec record.Record
-	last := -1
-	for _, lr := range each(logs) {
+	for lr := range each(logs) {
 		p := s.partitionOf(lr, &rec, at)
-		if last < 0 || parts[last].partition != p {
-			i, ok := index[p]
-			if !ok {
+		if current == nil || current.parts[0].Partition != p {
+			if current = index[p]; current == nil {
 				if index == nil {
-					index = make(map[objectstore.Partition]int)
+					index = make(map[objectstore.Partition]*request)
 				}
-				i = len(parts)
-				index[p] = i
-				parts = append(parts, newPart(p))
+				current = &request{parts: []part{{Partition: p, first: rec.EventTime()}}}
+				index[p] = current
+				requests = append(requests, current)
 			}
-			last = i
 		}
-		to := parts[last].records.AppendEmpty()
-		to.SetTimestamp(pcommon.NewTimestampFromTime(rec.EventTime()))
-		to.Body().SetStr(rec.Body)
+		current.add(0, rec.Body)
 	}
-	return parts
-}
-
-func newPart(p objectstore.Partition) part {
-	name, logs := p.String(), plog.NewLogs()
-	resource := logs.ResourceLogs().AppendEmpty()
-	resource.Resource().Attributes().PutStr(partitionKey, name)
-	return part{partition: p, name: name, logs: logs, records: resource.ScopeLogs().AppendEmpty().LogRecords()}
+	return requests
 }
 
 func (s *splitter) partitionOf(lr plog.LogRecord, rec *record.Record, at time.Time) objectstore.Partition {
@@ -164,13 +124,13 @@ func (s *splitter) only(logs plog.Logs, refused map[objectstore.Partition]bool, 
 	return out
 }
 
-// each yields every record with the resource it belongs to.
-func each(logs plog.Logs) func(yield func(plog.ResourceLogs, plog.LogRecord) bool) {
-	return func(yield func(plog.ResourceLogs, plog.LogRecord) bool) {
+// each yields every record.
+func each(logs plog.Logs) func(yield func(plog.LogRecord) bool) {
+	return func(yield func(plog.LogRecord) bool) {
 		for _, rl := range logs.ResourceLogs().All() {
 			for _, sl := range rl.ScopeLogs().All() {
 				for _, lr := range sl.LogRecords().All() {
-					if !yield(rl, lr) {
+					if !yield(lr) {
 						return
 					}
 				}

@@ -10,8 +10,8 @@ import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -31,15 +31,11 @@ func (h host) GetExtensions() map[component.ID]component.Component {
 }
 
 // TestPartitionsOutliveARestart: while the store is away the collector ends; after the next start the batches that come out
-// of the stored queue are apart as they were, and carry the slot by which they are kept apart.
+// of the stored queue are apart as they were, each in its slot.
 func TestPartitionsOutliveARestart(t *testing.T) {
 	const tenants, rounds = 20, 10
 	dir, store := t.TempDir(), newMemoryStore()
-	type batch struct {
-		slot       string
-		partitions map[string]int
-	}
-	run := func(use func(e *splitter)) (batches []batch) {
+	run := func(use func(e *splitter)) (batches []*request) {
 		f := filestorage.NewFactory()
 		fc := f.CreateDefaultConfig().(*filestorage.Config)
 		fc.Directory = dir
@@ -58,18 +54,11 @@ func TestPartitionsOutliveARestart(t *testing.T) {
 		require.NoError(t, err)
 		w.store = store
 		var mu sync.Mutex
-		e, err := newExporter(t.Context(), set, cfg, w, func(ctx context.Context, logs plog.Logs) error {
-			b := batch{partitions: map[string]int{}}
-			if slot := client.FromContext(ctx).Metadata.Get(slotKey); len(slot) == 1 {
-				b.slot = slot[0]
-			}
-			for rl := range each(logs) {
-				b.partitions[nameOf(rl)]++
-			}
-			err := w.push(ctx, logs)
+		e, err := newExporter(t.Context(), set, cfg, w, func(ctx context.Context, r xexporterhelper.Request) error {
+			err := w.push(ctx, r)
 			if err == nil {
 				mu.Lock()
-				batches = append(batches, b)
+				batches = append(batches, r.(*request))
 				mu.Unlock()
 			}
 			return err
@@ -103,11 +92,11 @@ func TestPartitionsOutliveARestart(t *testing.T) {
 	})
 	records := 0
 	for _, b := range batches {
-		require.NotEmpty(t, b.partitions)
-		assert.NotEmpty(t, b.slot, "the slot came back from disk")
-		for partition, n := range b.partitions {
-			assert.Equal(t, slotOf(partition), b.slot, "%s is in the batch of its slot", partition)
-			records += n
+		require.NotZero(t, b.ItemsCount())
+		records += b.ItemsCount()
+		for _, p := range b.parts {
+			alone := &request{parts: []part{p}}
+			assert.Equal(t, slots{}.GetKey(t.Context(), alone), slots{}.GetKey(t.Context(), b), "%s is in the batch of its slot", p.Partition)
 		}
 	}
 	assert.Equal(t, tenants*rounds, records)

@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
-	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 	"go.uber.org/zap"
 
 	"github.com/siempipe/siempipe/exporter/panopticas3exporter/internal/metadata"
@@ -111,76 +111,40 @@ func (w *writer) test(ctx context.Context) {
 	w.logger.Info("Test message stored", zap.String("key", key))
 }
 
-// object is the lines of one object to be.
-type object struct {
-	name  string // of the partition
-	first time.Time
-	lines []byte
-}
-
-// push stores a batch. It holds one partition, unless something put several together: then each gets its own object.
-func (w *writer) push(ctx context.Context, logs plog.Logs) error {
+// push stores a request, an object for each of its partitions. What is not stored comes back in the error.
+func (w *writer) push(ctx context.Context, r xexporterhelper.Request) error {
+	req := r.(*request)
 	buf := w.lines.Get().(*[]byte)
 	defer func() {
 		if cap(*buf) <= maxPooledLines {
 			w.lines.Put(buf)
 		}
 	}()
-	objects := w.gather(logs, buf)
-	failed := make(map[string]bool)
 	var errs []error
-	for _, o := range objects {
-		p, err := objectstore.ParsePartition(o.name)
-		if err == nil {
-			_, err = w.put(ctx, p, o.first, o.lines)
+	rest := &request{}
+	for i := range req.parts {
+		p := &req.parts[i]
+		*buf = (*buf)[:0]
+		for _, body := range p.bodies {
+			*buf = objectstore.AppendLine(*buf, body)
 		}
-		if err != nil {
+		if _, err := w.put(ctx, p.Partition, p.first, *buf); err != nil {
 			errs = append(errs, err)
-			failed[o.name] = true
+			at := rest.part(p.Partition, p.first)
+			for _, body := range p.bodies {
+				rest.add(at, body)
+			}
 		}
 	}
 	w.report(errors.Join(errs...))
 	switch {
 	case len(errs) == 0:
 		return nil
-	case len(objects) == 1:
-		return verdict(errs[0])
+	case len(errs) == len(req.parts):
+		return verdict(errs)
 	default:
-		rest := plog.NewLogs()
-		logs.CopyTo(rest)
-		rest.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool { return !failed[nameOf(rl)] })
-		return consumererror.NewLogs(verdict(errors.Join(errs...)), rest)
+		return &partlyStored{error: verdict(errs), rest: rest}
 	}
-}
-
-// gather lays out the lines of each partition in the order of arrival. With one partition, which is the rule, buf holds
-// them and is used again.
-func (w *writer) gather(logs plog.Logs, buf *[]byte) []object {
-	var objects []object
-	index := make(map[string]int, 1)
-	for rl, lr := range each(logs) {
-		name := nameOf(rl)
-		i, ok := index[name]
-		if !ok {
-			i = len(objects)
-			index[name] = i
-			o := object{name: name, first: lr.Timestamp().AsTime()}
-			if i == 0 {
-				o.lines = (*buf)[:0]
-			}
-			objects = append(objects, o)
-		}
-		objects[i].lines = objectstore.AppendLine(objects[i].lines, lr.Body().Str())
-	}
-	if len(objects) > 0 {
-		*buf = objects[0].lines
-	}
-	return objects
-}
-
-func nameOf(rl plog.ResourceLogs) string {
-	name, _ := rl.Resource().Attributes().Get(partitionKey)
-	return name.Str()
 }
 
 func (w *writer) put(ctx context.Context, p objectstore.Partition, first time.Time, lines []byte) (key string, err error) {
@@ -222,16 +186,26 @@ func (w *writer) report(err error) {
 	}
 }
 
-// verdict tells the retry sender what the store said: the one place where it is decided.
-func verdict(err error) error {
-	var store *objectstore.Error
+// verdict tells the retry sender what the store said of each partition: the one place where it is decided. As long as one
+// of them can get better they are tried again together.
+func verdict(errs []error) error {
+	err := errors.Join(errs...)
+	permanent := true
+	var wait time.Duration
+	for _, e := range errs {
+		var store *objectstore.Error
+		if !errors.As(e, &store) {
+			permanent = false
+			continue
+		}
+		permanent = permanent && store.Permanent
+		wait = max(wait, store.RetryAfter)
+	}
 	switch {
-	case !errors.As(err, &store):
-		return err
-	case store.Permanent:
+	case permanent:
 		return consumererror.NewPermanent(err)
-	case store.RetryAfter > 0:
-		return exporterhelper.NewThrottleRetry(err, store.RetryAfter)
+	case wait > 0:
+		return exporterhelper.NewThrottleRetry(err, wait)
 	}
 	return err
 }

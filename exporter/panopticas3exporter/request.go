@@ -1,0 +1,250 @@
+package panopticas3exporter
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
+
+	"github.com/siempipe/siempipe/internal/objectstore"
+)
+
+// maxSlots bounds the batches that are open at the same time, each with its goroutine and timer, however many partitions
+// records name: account IDs come from outside. Beyond 10,000 the batcher of exporterhelper v0.158 pushes the oldest out,
+// waits for a worker within a worker, and stands still for ever (TestManyPartitions). With 100 partitions one pair shares a
+// slot, which only makes their objects a little smaller.
+const maxSlots = 4096
+
+// What a request and a record take in memory beside the bodies, so that sending_queue.queue_size in bytes is near the truth.
+const (
+	requestOverhead = 512
+	recordOverhead  = 64
+)
+
+// request is what waits in queue and batcher: the bodies of records, by partition. The exporter has a request of its own
+// because the one of plog.Logs measures all that a batch holds each time something is added to it: with records of 50
+// accounts in turn that alone cost three times what all the rest does (bench, case A).
+type request struct {
+	parts   []part
+	records int
+	bytes   int
+}
+
+// part is the records of one partition.
+type part struct {
+	objectstore.Partition
+	first  time.Time // event time of the first record
+	bodies []string
+}
+
+var _ xexporterhelper.RequestErrorHandler = (*request)(nil)
+
+// ItemsCount is the number of records.
+func (r *request) ItemsCount() int { return r.records }
+
+// BytesSize is about what the request takes in memory.
+func (r *request) BytesSize() int { return requestOverhead + r.bytes }
+
+// size is the request in what limits of batches are given in.
+func (r *request) size(sizer exporterhelper.RequestSizerType) int {
+	if sizer == exporterhelper.RequestSizerTypeBytes {
+		return r.BytesSize()
+	}
+	return r.records
+}
+
+// add adds a record to the part i.
+func (r *request) add(i int, body string) {
+	r.parts[i].bodies = append(r.parts[i].bodies, body)
+	r.records++
+	r.bytes += len(body) + recordOverhead
+}
+
+// part is the index of the part of p, which is made where there is none.
+func (r *request) part(p objectstore.Partition, first time.Time) int {
+	for i := range r.parts { // mostly one, and two where partitions share a slot
+		if r.parts[i].Partition == p {
+			return i
+		}
+	}
+	r.parts = append(r.parts, part{Partition: p, first: first})
+	return len(r.parts) - 1
+}
+
+// MergeSplit adds other, unless nil, and cuts what is larger than limit into requests that are not, but for records that
+// alone are larger: those go alone. A limit of 0 is none.
+func (r *request) MergeSplit(_ context.Context, limit int, sizer exporterhelper.RequestSizerType, other xexporterhelper.Request) ([]xexporterhelper.Request, error) {
+	if other != nil {
+		o, ok := other.(*request)
+		if !ok {
+			return nil, fmt.Errorf("panoptica_s3 cannot merge a %T", other)
+		}
+		for i := range o.parts {
+			from := &o.parts[i]
+			to := &r.parts[r.part(from.Partition, from.first)]
+			to.bodies = append(to.bodies, from.bodies...)
+		}
+		r.records += o.records
+		r.bytes += o.bytes
+	}
+	if limit == 0 || r.size(sizer) <= limit {
+		return []xexporterhelper.Request{r}, nil
+	}
+	return r.split(limit, sizer), nil
+}
+
+func (r *request) split(limit int, sizer exporterhelper.RequestSizerType) []xexporterhelper.Request {
+	var out []xexporterhelper.Request
+	now := &request{}
+	for i := range r.parts {
+		from := &r.parts[i]
+		for _, body := range from.bodies {
+			if now.records > 0 && now.sizeWith(body, sizer) > limit {
+				out = append(out, now)
+				now = &request{}
+			}
+			now.add(now.part(from.Partition, from.first), body)
+		}
+	}
+	return append(out, now)
+}
+
+// sizeWith is the size with one more record.
+func (r *request) sizeWith(body string, sizer exporterhelper.RequestSizerType) int {
+	if sizer == exporterhelper.RequestSizerTypeBytes {
+		return r.BytesSize() + len(body) + recordOverhead
+	}
+	return r.records + 1
+}
+
+// partlyStored is the error of a request of which a part is stored.
+type partlyStored struct {
+	error
+	rest *request
+}
+
+func (e *partlyStored) Unwrap() error { return e.error }
+
+// OnError is what is to be sent again after an error.
+func (r *request) OnError(err error) xexporterhelper.Request {
+	var partly *partlyStored
+	if errors.As(err, &partly) {
+		return partly.rest
+	}
+	return r
+}
+
+// slots keeps the batches of the batcher apart: all requests of one partition come into the same.
+type slots struct{}
+
+// GetKey is the slot of a request, a number under maxSlots.
+func (slots) GetKey(_ context.Context, r xexporterhelper.Request) string {
+	p := &r.(*request).parts[0]
+	hash := fnv.New32a()
+	for _, text := range [...]string{p.EventType, p.Day, p.Account} {
+		_, _ = hash.Write([]byte(text))
+		_, _ = hash.Write([]byte{0})
+	}
+	return strconv.FormatUint(uint64(hash.Sum32()%maxSlots), 10)
+}
+
+// encoding is the form of requests in a persistent queue: a version, and for each part its partition, time and bodies, each
+// text after its length.
+type encoding struct{}
+
+const encodingVersion = 1
+
+// Marshal never fails. The context holds nothing that outlives a restart.
+func (encoding) Marshal(_ context.Context, r xexporterhelper.Request) ([]byte, error) {
+	req := r.(*request)
+	dst := make([]byte, 0, req.BytesSize())
+	text := func(s string) {
+		dst = binary.AppendUvarint(dst, uint64(len(s)))
+		dst = append(dst, s...)
+	}
+	dst = append(dst, encodingVersion)
+	for i := range req.parts {
+		p := &req.parts[i]
+		text(p.EventType)
+		text(p.Day)
+		text(p.Account)
+		dst = binary.AppendVarint(dst, p.first.Unix())
+		dst = binary.AppendUvarint(dst, uint64(len(p.bodies)))
+		for _, body := range p.bodies {
+			text(body)
+		}
+	}
+	return dst, nil
+}
+
+// Unmarshal reads what Marshal wrote. It fails on anything else.
+func (encoding) Unmarshal(stored []byte) (context.Context, xexporterhelper.Request, error) {
+	ctx := context.Background()
+	if len(stored) < 2 || stored[0] != encodingVersion {
+		return ctx, nil, errors.New("stored request: not of this version")
+	}
+	d := decoder{rest: string(stored[1:])}
+	req := &request{}
+	for d.rest != "" && d.err == nil {
+		p := objectstore.Partition{EventType: d.text(), Day: d.text(), Account: d.text()}
+		first := time.Unix(d.varint(), 0).UTC()
+		n := d.uvarint()
+		i := req.part(p, first)
+		for ; n > 0 && d.err == nil; n-- {
+			if body := d.text(); d.err == nil {
+				req.add(i, body)
+			}
+		}
+	}
+	if d.err != nil {
+		return ctx, nil, d.err
+	}
+	return ctx, req, nil
+}
+
+// decoder reads from the front of rest. After an error it returns zero values.
+type decoder struct {
+	rest string
+	err  error
+}
+
+func (d *decoder) text() string {
+	n := d.uvarint()
+	if n > uint64(len(d.rest)) {
+		d.fail()
+		return ""
+	}
+	text := d.rest[:n]
+	d.rest = d.rest[n:]
+	return text
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint([]byte(d.rest[:min(len(d.rest), binary.MaxVarintLen64)]))
+	return v * uint64(d.skip(n))
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint([]byte(d.rest[:min(len(d.rest), binary.MaxVarintLen64)]))
+	return v * int64(d.skip(n))
+}
+
+// skip steps over a number of n bytes; it is 1, or 0 where there was none.
+func (d *decoder) skip(n int) int {
+	if n <= 0 || d.err != nil {
+		d.fail()
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return 1
+}
+
+func (d *decoder) fail() {
+	d.rest, d.err = "", errors.New("stored request: torn")
+}
