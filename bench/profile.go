@@ -2,29 +2,38 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"time"
 )
 
 // profiled is ours with net/http/pprof: a copy of ocb's sources and one more file.
 const profiled = "build/bench/siempipe-pprof"
 
-// pprofSource is that file. No Collector component with pprof is part of the build.
+// pprofSource is that file: the profile begins with a request to /begin and is the answer of /end. No Collector component
+// that profiles is part of the build.
 const pprofSource = `package main
 
 import (
+	"bytes"
 	"net/http"
-	_ "net/http/pprof"
 	"os"
+	"runtime/pprof"
 )
 
-func init() { go http.ListenAndServe(os.Getenv("BENCH_PPROF"), nil) }
+func init() {
+	var profile bytes.Buffer
+	http.HandleFunc("/begin", func(http.ResponseWriter, *http.Request) { pprof.StartCPUProfile(&profile) })
+	http.HandleFunc("/end", func(w http.ResponseWriter, _ *http.Request) {
+		pprof.StopCPUProfile()
+		w.Write(profile.Bytes())
+	})
+	go http.ListenAndServe(os.Getenv("BENCH_PPROF"), nil)
+}
 `
 
 // profile writes the functions that cost most in A, C and D, as text.
@@ -44,13 +53,18 @@ func (r *runner) profile(ctx context.Context, sh shape, folder string) error {
 		s := c.oursSetup
 		s.binary = profiled
 		raw := filepath.Join(r.dir, c.name+".pprof")
-		fetched := make(chan error, 1)
-		f, err := r.run(ctx, s, sh, func(int) { fetched <- fetchProfile(address, raw) })
+		f, err := r.run(ctx, s, sh, &window{
+			open: func() error { return get("http://"+address+"/begin", io.Discard) },
+			close: func() error {
+				out, err := os.Create(raw)
+				if err != nil {
+					return err
+				}
+				return errors.Join(get("http://"+address+"/end", out), out.Close())
+			},
+		})
 		if err != nil {
 			return err
-		}
-		if err := <-fetched; err != nil {
-			return fmt.Errorf("case %s: %w", c.name, err)
 		}
 		top := exec.Command("go", "tool", "pprof", "-top", "-nodecount=45", filepath.Join(r.root, profiled), raw)
 		text, err := top.Output()
@@ -67,31 +81,16 @@ func (r *runner) profile(ctx context.Context, sh shape, folder string) error {
 	return nil
 }
 
-// profileSeconds is about what 500,000 findings take.
-const profileSeconds = 4
-
-func fetchProfile(address, path string) error {
-	for range 50 {
-		if conn, err := net.Dial("tcp", address); err == nil {
-			conn.Close()
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	resp, err := http.Get(fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", address, profileSeconds))
+func get(url string, to io.Writer) error {
+	resp, err := http.Get(url)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("profile: %s", resp.Status)
+		return fmt.Errorf("%s: %s", url, resp.Status)
 	}
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = io.Copy(f, resp.Body)
+	_, err = io.Copy(to, resp.Body)
 	return err
 }
 

@@ -39,9 +39,12 @@ type runner struct {
 	env  []string
 }
 
+// window is what opens before and closes after the time that is measured.
+type window struct{ open, close func() error }
+
 // run measures a collector from the moment it has its input until all of it was sent, and checks that all arrived.
 // The collector's start is not measured: it waits for its input first.
-func (r *runner) run(ctx context.Context, s setup, sh shape, during func(pid int)) (f figures, err error) {
+func (r *runner) run(ctx context.Context, s setup, sh shape, w *window) (f figures, err error) {
 	dir, err := os.MkdirTemp(r.dir, "run-*")
 	if err != nil {
 		return f, err
@@ -112,14 +115,16 @@ func (r *runner) run(ctx context.Context, s setup, sh shape, during func(pid int
 	}
 	time.Sleep(time.Second) // what it does once it is up is not the records' cost
 
+	if w != nil {
+		if err := w.open(); err != nil {
+			return f, err
+		}
+	}
 	before, err := cpuTime(collector.Pid())
 	if err != nil {
 		return f, err
 	}
 	begin := time.Now()
-	if during != nil {
-		go during(collector.Pid())
-	}
 	if err := feed(); err != nil {
 		return f, err
 	}
@@ -132,6 +137,11 @@ func (r *runner) run(ctx context.Context, s setup, sh shape, during func(pid int
 		return f, err
 	}
 	f.cpu = after - before
+	if w != nil {
+		if err := w.close(); err != nil {
+			return f, err
+		}
+	}
 	if f.rss, err = peakRSS(collector.Pid()); err != nil {
 		return f, err
 	}
