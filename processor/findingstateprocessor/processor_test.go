@@ -1,0 +1,286 @@
+package findingstateprocessor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/processor"
+
+	"github.com/siempipe/siempipe/internal/otelrecord"
+	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/source"
+	"github.com/siempipe/siempipe/processor/findingstateprocessor/internal/metadata"
+)
+
+var start = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+
+var storageID = component.MustNewID("file_storage")
+
+func defaults() *Config {
+	cfg := createDefaultConfig().(*Config)
+	cfg.Storage = storageID
+	cfg.Emit = "changes"
+	return cfg
+}
+
+func nop() processor.Settings {
+	return processor.Settings{ID: component.NewID(metadata.Type), TelemetrySettings: componenttest.NewNopTelemetrySettings()}
+}
+
+// host has one extension.
+type host map[component.ID]component.Component
+
+func (h host) GetExtensions() map[component.ID]component.Component { return h }
+
+// sink is what comes next: it keeps what it takes, and refuses when told to.
+type sink struct {
+	refuse error
+	logs   []plog.Logs
+}
+
+func (s *sink) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+
+func (s *sink) ConsumeLogs(_ context.Context, logs plog.Logs) error {
+	if s.refuse != nil {
+		return s.refuse
+	}
+	copied := plog.NewLogs()
+	logs.CopyTo(copied)
+	s.logs = append(s.logs, copied)
+	return nil
+}
+
+// take returns what came since the last take, each as "id change(fields)".
+func (s *sink) take() []string {
+	var out []string
+	for _, logs := range s.logs {
+		for _, lr := range records(logs) {
+			out = append(out, describe(lr))
+		}
+	}
+	s.logs = nil
+	return out
+}
+
+func describe(lr plog.LogRecord) string {
+	attrs := lr.Attributes()
+	id, _ := attrs.Get(record.AttrID)
+	text := id.AsString()
+	if change, ok := attrs.Get(record.AttrChange); ok {
+		text += " " + change.Str()
+	}
+	if fields, ok := attrs.Get(record.AttrChangedFields); ok {
+		var names []string
+		for _, name := range fields.Slice().All() {
+			names = append(names, name.Str())
+		}
+		text += "(" + strings.Join(names, ",") + ")"
+	}
+	return text
+}
+
+func records(logs plog.Logs) (all []plog.LogRecord) {
+	for _, rl := range logs.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, lr := range sl.LogRecords().All() {
+				all = append(all, lr)
+			}
+		}
+	}
+	return all
+}
+
+// rig is a processor on a real file storage, with a clock that only the test moves.
+type rig struct {
+	*findingState
+	t     testing.TB
+	dir   string
+	sink  *sink
+	ext   extension.Extension
+	clock time.Time
+}
+
+func newRig(t testing.TB, cfg *Config) *rig {
+	r := &rig{t: t, dir: t.TempDir(), sink: &sink{}, clock: start}
+	r.start(cfg)
+	t.Cleanup(func() { r.stop() })
+	return r
+}
+
+func (r *rig) start(cfg *Config) {
+	r.t.Helper()
+	r.ext = fileStorage(r.t, r.dir)
+	p, err := newFindingState(nop(), cfg, r.sink)
+	require.NoError(r.t, err)
+	p.now = func() time.Time { return r.clock }
+	require.NoError(r.t, p.open(context.Background(), host{storageID: r.ext})) // without the loop: the test ticks
+	r.findingState = p
+}
+
+func fileStorage(t testing.TB, dir string) extension.Extension {
+	t.Helper()
+	f := filestorage.NewFactory()
+	cfg := f.CreateDefaultConfig().(*filestorage.Config)
+	cfg.Directory = dir
+	ext, err := f.Create(context.Background(), extension.Settings{ID: storageID, TelemetrySettings: componenttest.NewNopTelemetrySettings()}, cfg)
+	require.NoError(t, err)
+	require.NoError(t, ext.Start(context.Background(), nil))
+	return ext
+}
+
+// stop shuts down in order.
+func (r *rig) stop() {
+	r.t.Helper()
+	require.NoError(r.t, r.Shutdown(context.Background()))
+	require.NoError(r.t, r.ext.Shutdown(context.Background()))
+}
+
+// crash leaves the state as it is on disk; only the file's lock is given back.
+func (r *rig) crash(cfg *Config) {
+	r.t.Helper()
+	require.NoError(r.t, r.client.Close(context.Background()))
+	r.client = nil
+	require.NoError(r.t, r.ext.Shutdown(context.Background()))
+	r.telemetry.Shutdown()
+	r.start(cfg)
+}
+
+// post is one record as it leaves the siem processor.
+type post struct {
+	body   string
+	scan   string
+	status string
+	tenant string // where the body names none
+}
+
+func (r *rig) logs(posts ...post) plog.Logs {
+	r.t.Helper()
+	logs := plog.NewLogs()
+	list := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+	for _, p := range posts {
+		parser, err := source.NewParser(source.Options{Format: "panoptica", TenantID: p.tenant})
+		require.NoError(r.t, err)
+		lr := list.AppendEmpty()
+		if p.body == "" {
+			lr.Attributes().PutStr(record.AttrEventType, record.Scan)
+			lr.Body().SetStr(`{}`)
+		} else {
+			var rec record.Record
+			parser.Parse(p.body, "", r.clock, &rec)
+			otelrecord.Write(&rec, lr)
+		}
+		lr.SetObservedTimestamp(pcommon.NewTimestampFromTime(r.clock))
+		if p.scan != "" {
+			lr.Attributes().PutStr(record.AttrScanID, p.scan)
+		}
+		if p.status != "" {
+			lr.Attributes().PutStr(record.AttrScanStatus, p.status)
+		}
+	}
+	return logs
+}
+
+// finding is a finding's body, with the time of the clock and more members.
+func (r *rig) finding(id, members string) post {
+	if members != "" {
+		members = "," + members
+	}
+	return post{body: fmt.Sprintf(`{"alert_id":%q,"tenant_id":"id-1","account_id":"111122223333","severity":"High","detection_type":"security_finding","detection_timestamp":%q%s}`,
+		id, r.clock.Format(time.RFC3339), members)}
+}
+
+func (p post) of(scan, status string) post {
+	p.scan, p.status = scan, status
+	return p
+}
+
+// do runs one line of a scenario and returns what went on, sorted where order is no part of the contract.
+//
+//	+1h                       the clock moves; snapshots and scans are looked after
+//	f-1 f-2@7 "labels":["x"]  findings come, of account 7 too; members stand behind their finding
+//	event {…}                 a disposition comes on its own
+//	scan s1 running: f-1 f-2  findings of a scan
+//	scan s1 completed         a scan event
+//	crash, restart            the processor begins again
+//	refuse, accept            the next component refuses from now on, or no longer
+func (r *rig) do(cfg *Config, line string) []string {
+	r.t.Helper()
+	word, rest, _ := strings.Cut(line, " ")
+	switch {
+	case strings.HasPrefix(word, "+"):
+		d, err := time.ParseDuration(word[1:])
+		require.NoError(r.t, err)
+		r.clock = r.clock.Add(d)
+		err = r.tick(context.Background())
+		if r.sink.refuse == nil {
+			require.NoError(r.t, err)
+		}
+	case word == "crash":
+		r.crash(cfg)
+	case word == "restart":
+		r.stop()
+		r.start(cfg)
+	case word == "refuse":
+		r.sink.refuse = errors.New("queue full")
+	case word == "accept":
+		r.sink.refuse = nil
+	case word == "event":
+		r.consume(post{body: rest, tenant: "id-1"})
+	case word == "scan":
+		head, list, _ := strings.Cut(rest, ":")
+		id, status, _ := strings.Cut(strings.TrimSpace(head), " ")
+		posts := r.findings(list)
+		for i := range posts {
+			posts[i] = posts[i].of(id, status)
+		}
+		if len(posts) == 0 {
+			posts = []post{{scan: id, status: status}}
+		}
+		r.consume(posts...)
+	default:
+		r.consume(r.findings(line)...)
+	}
+	out := r.sink.take()
+	slices.Sort(out)
+	return out
+}
+
+func (r *rig) consume(posts ...post) {
+	r.t.Helper()
+	err := r.ConsumeLogs(context.Background(), r.logs(posts...))
+	if r.sink.refuse == nil {
+		require.NoError(r.t, err)
+	}
+}
+
+func (r *rig) findings(line string) (posts []post) {
+	for _, word := range strings.Fields(line) {
+		if strings.HasPrefix(word, `"`) {
+			last := &posts[len(posts)-1].body
+			*last = strings.TrimSuffix(*last, "}") + "," + word + "}"
+			require.True(r.t, json.Valid([]byte(*last)), *last)
+			continue
+		}
+		id, account, _ := strings.Cut(word, "@")
+		p := r.finding(id, "")
+		if account != "" {
+			p.body = strings.Replace(p.body, "111122223333", account, 1)
+		}
+		posts = append(posts, p)
+	}
+	return posts
+}
