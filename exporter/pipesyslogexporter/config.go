@@ -23,9 +23,14 @@ import (
 type Config struct {
 	exporterhelper.TimeoutConfig `mapstructure:",squash"`
 
-	Endpoint string                 `mapstructure:"endpoint"`
-	Network  string                 `mapstructure:"network"`
-	TLS      configtls.ClientConfig `mapstructure:"tls"`
+	// host:port, [address]:port for IPv6, or the path of a unix socket.
+	Endpoint string `mapstructure:"endpoint"`
+	// Several endpoints instead of endpoint: the first is used, the others in order when those before them fail.
+	Endpoints []string `mapstructure:"endpoints"`
+	// How long another endpoint than the first is used before the first is tried again; 0 stays until the connection ends.
+	FailbackInterval time.Duration          `mapstructure:"failback_interval"`
+	Network          string                 `mapstructure:"network"`
+	TLS              configtls.ClientConfig `mapstructure:"tls"`
 
 	Header   string `mapstructure:"header"`
 	Framing  string `mapstructure:"framing"`
@@ -56,12 +61,18 @@ type Field struct {
 }
 
 const (
-	// minMessageLength leaves room for a header and a scan's ids and codes.
 	minMessageLength = 256
+	// minRoom is what max_message_length must leave after the header: a scan's ids and codes, and some of its text.
+	minRoom = 192
 	// maxMessageLength is far above what any syslog server takes (rsyslog: 8 KiB unless told otherwise).
 	maxMessageLength = 1 << 20
 	// defaultConsumers is how many connections are kept: one is often enough, several outlive a slow peer's round trips.
 	defaultConsumers = 4
+	// defaultFailback is how long a SIEM may stay on its second endpoint after the first is back.
+	defaultFailback = 5 * time.Minute
+	// defaultReload is below the overlap that any renewal leaves between two certificates. Files are read for new
+	// connections only, so that it costs nothing.
+	defaultReload = time.Minute
 )
 
 func createDefaultConfig() component.Config {
@@ -74,10 +85,13 @@ func createDefaultConfig() component.Config {
 	batch := queue.Batch.GetOrInsertDefault()
 	batch.FlushTimeout = 200 * time.Millisecond
 	batch.MinSize = 1000
+	tls := configtls.NewDefaultClientConfig()
+	tls.ReloadInterval = defaultReload
 	return &Config{
 		TimeoutConfig:    exporterhelper.NewDefaultTimeoutConfig(),
+		FailbackInterval: defaultFailback,
 		Network:          syslog.TCP,
-		TLS:              configtls.NewDefaultClientConfig(),
+		TLS:              tls,
 		Header:           syslog.RFC5424,
 		Framing:          syslog.OctetCounting,
 		Facility:         "local0",
@@ -100,13 +114,19 @@ func (c *Config) Validate() error {
 	if c.Timeout <= 0 {
 		errs = append(errs, errors.New("timeout: must be positive, or a peer that stops reading would hold its connection for ever"))
 	}
+	if c.Endpoint != "" && len(c.Endpoints) > 0 {
+		errs = append(errs, errors.New("endpoints: use either endpoint or endpoints"))
+	}
 	header, err := c.header()
 	errs = append(errs, err, header.Validate())
-	switch {
+	switch room := c.MaxMessageLength - header.Longest(); {
 	case c.MaxMessageLength < minMessageLength || c.MaxMessageLength > maxMessageLength:
 		errs = append(errs, fmt.Errorf("max_message_length: %d is not %d to %d", c.MaxMessageLength, minMessageLength, maxMessageLength))
 	case c.Network == syslog.UDP && c.MaxMessageLength > syslog.MaxDatagram:
 		errs = append(errs, fmt.Errorf("max_message_length: a UDP datagram holds at most %d bytes", syslog.MaxDatagram))
+	case room < minRoom:
+		errs = append(errs, fmt.Errorf("max_message_length: %d less a header of up to %d bytes leaves %d for the record; %d is the least",
+			c.MaxMessageLength, header.Longest(), room, minRoom))
 	}
 	if slices.Contains([]string{"1.0", "1.1"}, c.TLS.MinVersion) {
 		errs = append(errs, fmt.Errorf("tls::min_version: %s is broken; 1.2 is the least", c.TLS.MinVersion))
@@ -156,9 +176,14 @@ func (c *Config) encoder() pipe.Config {
 
 // writer is the core's configuration of connections, without TLS.
 func (c *Config) writer() syslog.WriterConfig {
+	endpoints := c.Endpoints
+	if len(endpoints) == 0 {
+		endpoints = []string{c.Endpoint}
+	}
 	return syslog.WriterConfig{
 		Network:   c.Network,
-		Endpoints: []string{c.Endpoint},
+		Endpoints: endpoints,
+		Failback:  c.FailbackInterval,
 		Framing:   c.Framing,
 		Timeout:   max(0, c.Timeout),
 	}

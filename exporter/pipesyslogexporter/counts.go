@@ -13,10 +13,11 @@ import (
 
 // counts gathers what happened to one batch, so that the metrics are added to once a batch.
 type counts struct {
-	sent                      int64 // messages
-	shortened, split          int64 // records
-	tooLong, notJSON, invalid int64 // records not sent
-	firstDrop                 error // of those that are no choice of the user's
+	sent, repeated   int64 // messages
+	shortened, split int64 // records
+	firstDrop        error // of records not sent, those that are no choice of the user's
+
+	tooLong, notJSON, invalid, empty int64 // records not sent
 }
 
 // whole counts a record that was sent.
@@ -37,6 +38,8 @@ func (n *counts) drop(err error) {
 		return
 	case errors.Is(err, pipe.ErrTooLong):
 		n.tooLong++
+	case errors.Is(err, pipe.ErrEmpty):
+		n.empty++
 	default:
 		n.notJSON++
 	}
@@ -51,6 +54,7 @@ func (n *counts) report(ctx context.Context, to *metadata.TelemetryBuilder) {
 		n       int64
 	}{
 		{to.ExporterPipeSyslogMessagesSent, n.sent},
+		{to.ExporterPipeSyslogMessagesRepeated, n.repeated},
 		{to.ExporterPipeSyslogRecordsShortened, n.shortened},
 		{to.ExporterPipeSyslogRecordsSplit, n.split},
 	} {
@@ -58,7 +62,7 @@ func (n *counts) report(ctx context.Context, to *metadata.TelemetryBuilder) {
 			c.counter.Add(ctx, c.n)
 		}
 	}
-	for reason, count := range map[string]int64{"too_long": n.tooLong, "not_json": n.notJSON, "invalid": n.invalid} {
+	for reason, count := range map[string]int64{"too_long": n.tooLong, "not_json": n.notJSON, "invalid": n.invalid, "empty": n.empty} {
 		if count > 0 {
 			to.ExporterPipeSyslogRecordsDropped.Add(ctx, count, metric.WithAttributes(attribute.String("reason", reason)))
 		}

@@ -62,6 +62,9 @@ func (e *pipeSyslog) start(ctx context.Context, host component.Host) error {
 			e.logger.Info("Connected again.", zap.String("endpoint", endpoint))
 		}
 	}
+	writer.OnRepeat = func(messages int) {
+		e.telemetry.ExporterPipeSyslogMessagesRepeated.Add(context.Background(), int64(messages))
+	}
 	if e.config.Network == syslog.TCP && !e.config.TLS.Insecure {
 		certs, err := newCertificates(ctx, e.config.TLS, e.logger)
 		if err != nil {
@@ -98,7 +101,7 @@ func (e *pipeSyslog) push(ctx context.Context, ld plog.Logs) error {
 	err = s.send(ctx, records, done, &n)
 	n.report(ctx, e.telemetry)
 	if n.firstDrop != nil {
-		e.logger.Warn("Records were not sent.", zap.Int64("too_long", n.tooLong), zap.Int64("not_json", n.notJSON), zap.NamedError("first", n.firstDrop))
+		e.logger.Warn("Records were not sent.", zap.Int64("too_long", n.tooLong), zap.Int64("not_json", n.notJSON), zap.Int64("empty", n.empty), zap.NamedError("first", n.firstDrop))
 	}
 	e.reportStatus(err)
 	if err == nil {
@@ -155,8 +158,23 @@ func (e *pipeSyslog) closeAll() {
 	wait.Wait()
 }
 
+// finishWait bounds how long the shutdown waits for peers to read what their systems took. Most end the connection as soon
+// as we do.
+const finishWait = 2 * time.Second
+
 // shutdown runs when the queue is empty.
 func (e *pipeSyslog) shutdown(context.Context) error {
+	ctx, cancel := context.WithTimeout(context.Background(), min(finishWait, e.config.Timeout))
+	defer cancel()
+	var left atomic.Int64
+	var wait sync.WaitGroup
+	for _, s := range e.senders {
+		wait.Go(func() { left.Add(int64(s.writer.Finish(ctx))) })
+	}
+	wait.Wait()
+	if n := left.Load(); n > 0 {
+		e.logger.Warn("The peer's system took the last messages, but the peer has not shown that it read them.", zap.Int64("messages", n))
+	}
 	e.closeAll()
 	e.telemetry.Shutdown()
 	return nil

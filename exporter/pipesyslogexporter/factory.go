@@ -25,7 +25,7 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	e.Logs, err = exporterhelper.NewLogs(ctx, set, cfg, e.push,
 		exporterhelper.WithStart(e.start),
 		exporterhelper.WithShutdown(e.shutdown),
-		exporterhelper.WithTimeout(c.TimeoutConfig),
+		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{}), // the writer's timeout is for one step of a batch, not for all
 		exporterhelper.WithRetry(c.RetryConfig),
 		exporterhelper.WithQueue(c.QueueConfig))
 	if err != nil {

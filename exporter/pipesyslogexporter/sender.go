@@ -106,12 +106,12 @@ func (s *sender) encode(lr plog.LogRecord, index int, encoder *pipe.Encoder, lim
 		at = time.Now()
 	}
 	start := len(s.out)
-	s.out = s.header.Append(s.out, at, severityOf(rec))
+	s.out = s.header.Append(s.out, at, syslog.SeverityOf(rec.Severity))
 	header := len(s.out) - start
 	var result pipe.Result
 	var err error
 	s.text, s.ends, result, err = encoder.Append(s.text[:0], s.ends[:0], rec, limit-header)
-	if err != nil && !errors.Is(err, pipe.ErrTooLong) {
+	if err != nil && !errors.Is(err, pipe.ErrTooLong) && !errors.Is(err, pipe.ErrEmpty) {
 		err = fmt.Errorf("%w: %w", errNotJSON, err)
 		if s.includeInvalid { // a record that never saw the siem processor is invalid, too
 			rec.Body = string(source.AppendInvalid(nil, rec.Body, rec.Format, err.Error(), at))
@@ -158,6 +158,9 @@ func (s *sender) flush(ctx context.Context, records []plog.LogRecord, done []boo
 				return err
 			}
 		case err != nil:
+			for i := next - 1; i >= 0 && s.window[i].record == s.window[next].record; i-- {
+				n.repeated++ // a part of a record that goes out again whole
+			}
 			return err
 		}
 	}
@@ -199,20 +202,4 @@ func (s *sender) shrink(ctx context.Context, next int, records []plog.LogRecord,
 		}
 		s.out, s.window = s.out[:outLen], s.window[:windowLen]
 	}
-}
-
-// severityOf is the syslog severity of a finding's severity, which scans have from their verdict. A record whose severity
-// is unknown is above Informational: a scan whose verdict was cut off must not look like a clean one.
-func severityOf(rec *record.Record) syslog.Severity {
-	switch rec.Severity {
-	case record.SeverityCritical:
-		return syslog.Critical
-	case record.SeverityHigh:
-		return syslog.Error
-	case record.SeverityMedium:
-		return syslog.Warning
-	case record.SeverityInformation:
-		return syslog.Informational
-	}
-	return syslog.Notice
 }

@@ -103,6 +103,9 @@ const (
 // split when not even ids and codes fit. The record is not sent.
 var ErrTooLong = errors.New("message is too long")
 
+// ErrEmpty is returned for a record that has none of the keys.
+var ErrEmpty = errors.New("the record has none of the message's keys")
+
 // Encoder makes messages of records. It holds scratch buffers: use one for each goroutine.
 type Encoder struct {
 	mode     mode
@@ -197,7 +200,7 @@ func (t *Table) classOf(from string) Class {
 // Append appends the message for rec to dst, without header or framing, and its end to ends: with overflow split there
 // may be several, one after another in dst, ends holding the end of each. No message is longer than budget bytes (what
 // max_message_length leaves after the header). When it fails, dst and ends come back as they were; the error is
-// ErrTooLong, or says where the body is not a JSON object.
+// ErrTooLong or ErrEmpty, or says where the body is not a JSON object. A record that cannot be split is shortened.
 //
 // In the steady state Append does not allocate, growth of dst and ends aside. rec is not held.
 func (e *Encoder) Append(dst []byte, ends []int, rec *record.Record, budget int) ([]byte, []int, Result, error) {
@@ -206,15 +209,17 @@ func (e *Encoder) Append(dst []byte, ends []int, rec *record.Record, budget int)
 		return dst, ends, Whole, err
 	}
 	switch {
-	case total <= budget && len(e.items) > 0:
+	case len(e.items) == 0:
+		return dst, ends, Whole, ErrEmpty
+	case total <= budget:
 		dst = e.write(dst, e.items)
 		return dst, append(ends, len(dst)), Whole, nil
-	case e.overflow == OverflowShorten && e.shorten(total, budget):
-		dst = e.write(dst, e.items)
-		return dst, append(ends, len(dst)), Shortened, nil
 	case e.overflow == OverflowSplit && e.split(budget):
 		dst, ends = e.writeParts(dst, ends)
 		return dst, ends, Split, nil
+	case e.overflow != OverflowDrop && e.shorten(total, budget):
+		dst = e.write(dst, e.items)
+		return dst, append(ends, len(dst)), Shortened, nil
 	}
 	return dst, ends, Whole, ErrTooLong
 }

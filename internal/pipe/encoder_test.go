@@ -140,7 +140,7 @@ func TestErrTooLong(t *testing.T) {
 	if _, _, _, err := e.Append(nil, nil, &record.Record{Body: "x"}, 100); err == nil {
 		t.Error("a body that is no object")
 	}
-	if _, _, _, err := e.Append(nil, nil, &record.Record{EventType: record.EmailScan, Body: "{}"}, 100); !errors.Is(err, ErrTooLong) {
+	if _, _, _, err := e.Append(nil, nil, &record.Record{EventType: record.EmailScan, Body: "{}"}, 100); !errors.Is(err, ErrEmpty) {
 		t.Error("a record without any pair:", err)
 	}
 }

@@ -58,6 +58,7 @@ type Row struct {
 	// a fraction only where there is one), @event_type, @account_id, @tenant_id, @format, @id, @severity, @error, @body.
 	From  string
 	Class Class
+	Doc   string // what the value is, for docs/pipe-messages.md
 }
 
 // Table is the keys of one kind of record, in the order in which they are written.
@@ -70,129 +71,100 @@ type Table struct {
 // Tables are all tables; documentation is generated from them.
 var Tables = []Table{emailScan, fileScan, urlScan, findings, logRecords, invalidRecords, otherScan}
 
-var emailScan = Table{Name: record.EmailScan, Doc: "Perception Point e-mail scans", Rows: []Row{
-	{KeyDatetime, "datetime|@time", Identity},
-	{KeyScanID, "Scan ID|@id", Identity},
-	{KeyEvent, "Event", Code},
-	{KeyIPAddress, "IP Address", Detail},
-	{KeySubject, "Subject", Text},
-	{KeyMessageID, "Message ID", Detail},
-	{KeyTo, "To", Text},
-	{KeyFrom, "From", Text},
-	{KeyLayers, "Layers", Text},
-	{KeyVerdict, "Verdict", Code},
-	{KeyAction, "Action", Code},
-	{KeySample, "Sample", Detail},
-	{KeyVerdictMessages, "Verdict Messages", Text},
-	{"Ambiguous", "ambiguous", Code},
-	{"Truncated", "truncated", Code},
+// Rows of scans.
+var (
+	rowDatetime        = Row{KeyDatetime, "datetime|@time", Identity, "when the scan was made: decimal seconds since 1970 UTC, with the digits that the source gave"}
+	rowScanID          = Row{KeyScanID, "Scan ID|@id", Identity, "environment code, `_` and the scan's id"}
+	rowEvent           = Row{KeyEvent, "Event", Code, "`" + EventEmail + "`, `" + EventFile + "` or `" + EventURL + "`"}
+	rowIPAddress       = Row{KeyIPAddress, "IP Address", Detail, "address that the mail came from"}
+	rowSubject         = Row{KeySubject, "Subject", Text, "subject of the mail; chosen by its sender"}
+	rowName            = Row{KeyName, "Name", Text, "name of the file; chosen by whoever made it"}
+	rowURL             = Row{KeyURL, "URL", Text, "the URL; chosen by whoever made it"}
+	rowMessageID       = Row{KeyMessageID, "Message ID", Detail, "Message-ID of the mail; chosen by its sender"}
+	rowTo              = Row{KeyTo, "To", Text, "recipients, separated by commas"}
+	rowFrom            = Row{KeyFrom, "From", Text, "sender; chosen by the sender"}
+	rowLayers          = Row{KeyLayers, "Layers", Text, "layers of the scan, separated by commas; may be empty"}
+	rowVerdict         = Row{KeyVerdict, "Verdict", Code, "`MAL`, `SUS`, `CLN`, `BLK`, `SPM`, another code of the vendor's, or `unknown` where it was cut off or may be forged"}
+	rowAction          = Row{KeyAction, "Action", Code, "`Delivered`, `Scanned` or `Quarantined`, or another word of the vendor's"}
+	rowSample          = Row{KeySample, "Sample", Detail, "identifier of the sample"}
+	rowVerdictMessages = Row{KeyVerdictMessages, "Verdict Messages", Text, "warnings"}
+	rowAmbiguous       = Row{"Ambiguous", "ambiguous", Code, "`true` when the vendor's line may hold forged pairs"}
+	rowTruncated       = Row{"Truncated", "truncated", Code, "`true` when the vendor's line was cut at its limit"}
+)
+
+var emailScan = Table{record.EmailScan, "Perception Point e-mail scans", []Row{
+	rowDatetime, rowScanID, rowEvent, rowIPAddress, rowSubject, rowMessageID, rowTo, rowFrom, rowLayers, rowVerdict, rowAction, rowSample,
+	rowVerdictMessages, rowAmbiguous, rowTruncated,
 }}
 
-var fileScan = Table{Name: record.FileScan, Doc: "Perception Point file scans", Rows: []Row{
-	{KeyDatetime, "datetime|@time", Identity},
-	{KeyScanID, "Scan ID|@id", Identity},
-	{KeyEvent, "Event", Code},
-	{KeyName, "Name", Text},
-	{KeyFrom, "From", Text},
-	{KeyLayers, "Layers", Text},
-	{KeyVerdict, "Verdict", Code},
-	{KeyAction, "Action", Code},
-	{KeySample, "Sample", Detail},
-	{KeyVerdictMessages, "Verdict Messages", Text},
-	{"Ambiguous", "ambiguous", Code},
-	{"Truncated", "truncated", Code},
+var fileScan = Table{record.FileScan, "Perception Point file scans", []Row{
+	rowDatetime, rowScanID, rowEvent, rowName, rowFrom, rowLayers, rowVerdict, rowAction, rowSample, rowVerdictMessages, rowAmbiguous, rowTruncated,
 }}
 
-var urlScan = Table{Name: record.URLScan, Doc: "Perception Point URL scans", Rows: []Row{
-	{KeyDatetime, "datetime|@time", Identity},
-	{KeyScanID, "Scan ID|@id", Identity},
-	{KeyEvent, "Event", Code},
-	{KeyURL, "URL", Text},
-	{KeyFrom, "From", Text},
-	{KeyLayers, "Layers", Text},
-	{KeyVerdict, "Verdict", Code},
-	{KeyAction, "Action", Code},
-	{KeySample, "Sample", Detail},
-	{KeyVerdictMessages, "Verdict Messages", Text},
-	{"Ambiguous", "ambiguous", Code},
-	{"Truncated", "truncated", Code},
+var urlScan = Table{record.URLScan, "Perception Point URL scans", []Row{
+	rowDatetime, rowScanID, rowEvent, rowURL, rowFrom, rowLayers, rowVerdict, rowAction, rowSample, rowVerdictMessages, rowAmbiguous, rowTruncated,
 }}
 
 // otherScan has every key of the three, for a scan that does not say which it is, or says a kind that is new.
-var otherScan = Table{Name: "other_scan", Doc: "Perception Point scans of an unknown kind", Rows: []Row{
-	{KeyDatetime, "datetime|@time", Identity},
-	{KeyScanID, "Scan ID|@id", Identity},
-	{KeyEvent, "Event", Code},
-	{KeyIPAddress, "IP Address", Detail},
-	{KeySubject, "Subject", Text},
-	{KeyName, "Name", Text},
-	{KeyURL, "URL", Text},
-	{KeyMessageID, "Message ID", Detail},
-	{KeyTo, "To", Text},
-	{KeyFrom, "From", Text},
-	{KeyLayers, "Layers", Text},
-	{KeyVerdict, "Verdict", Code},
-	{KeyAction, "Action", Code},
-	{KeySample, "Sample", Detail},
-	{KeyVerdictMessages, "Verdict Messages", Text},
-	{"Ambiguous", "ambiguous", Code},
-	{"Truncated", "truncated", Code},
+var otherScan = Table{"other_scan", "Perception Point scans of an unknown kind", []Row{
+	rowDatetime, rowScanID, rowEvent, rowIPAddress, rowSubject, rowName, rowURL, rowMessageID, rowTo, rowFrom, rowLayers, rowVerdict, rowAction,
+	rowSample, rowVerdictMessages, rowAmbiguous, rowTruncated,
 }}
 
-var findings = Table{Name: "finding", Doc: "Findings: event types security_finding, attack_path and other", Rows: []Row{
-	{KeyDatetime, "@time", Identity},
-	{"Alert ID", "alert_id|@id", Identity},
-	{KeyEvent, "@event_type", Code},
-	{"Severity", "severity|@severity", Code},
-	{"Detection Type", "detection_type", Code},
-	{"Attack Scenario", "attack_scenario", Text},
-	{"Risk Category", "risk_category", Detail},
-	{"Risk Score", "risk_params.risk_score", Code},
-	{"Provider", "provider", Detail},
-	{"Account", "account_id|@account_id", Detail},
-	{"Tenant", "tenant_id|@tenant_id", Detail},
-	{"Asset ID", "asset_id", Detail},
-	{"Resource Type", "resource_type", Detail},
-	{"Resources", "related_resources", Text},
-	{"Labels", "labels", Text},
-	{"Description", "description", Text},
-	{"Resolved", "resolved", Detail},
-	{"First Seen", "first_seen_timestamp", Detail},
-	{"Last Seen", "detection_timestamp", Detail},
+var findings = Table{"finding", "Findings: event types security_finding, attack_path and other", []Row{
+	{KeyDatetime, "@time", Identity, "when it was detected: decimal seconds since 1970 UTC"},
+	{"Alert ID", "alert_id|@id", Identity, "id of the finding"},
+	{KeyEvent, "@event_type", Code, "`security_finding`, `attack_path` or `other`"},
+	{"Severity", "severity|@severity", Code, "`Critical`, `High`, `Medium`, `Low` or `Information`"},
+	{"Detection Type", "detection_type", Code, "kind of detection"},
+	{"Attack Scenario", "attack_scenario", Text, "title of the finding"},
+	{"Risk Category", "risk_category", Detail, "category of the risk"},
+	{"Risk Score", "risk_params.risk_score", Code, "score of the risk, a number"},
+	{"Provider", "provider", Detail, "cloud provider"},
+	{"Account", "account_id|@account_id", Detail, "account of the provider"},
+	{"Tenant", "tenant_id|@tenant_id", Detail, "tenant of the vendor"},
+	{"Asset ID", "asset_id", Detail, "id of the asset"},
+	{"Resource Type", "resource_type", Detail, "kind of the asset"},
+	{"Resources", "related_resources", Text, "the resources of the attack path, as JSON"},
+	{"Labels", "labels", Text, "labels, separated by commas"},
+	{"Description", "description", Text, "description"},
+	{"Resolved", "resolved", Detail, "`true` or `false`"},
+	{"First Seen", "first_seen_timestamp", Detail, "RFC 3339 date-time"},
+	{"Last Seen", "detection_timestamp", Detail, "RFC 3339 date-time"},
 }}
 
-var logRecords = Table{Name: "log", Doc: "Log records: every event type that is a log type, such as AWS.CloudTrail", Rows: []Row{
-	{KeyDatetime, "@time", Identity},
-	{"Row ID", "p_row_id|@id", Identity},
-	{KeyEvent, "p_log_type|@event_type", Code},
-	{"Account", "@account_id", Detail},
-	{"Tenant", "@tenant_id", Detail},
-	{"Source", "p_source_label|p_source_id", Detail},
-	{"Parsed", "p_parse_time", Detail},
-	{"Action", "eventName|operationName|methodName|action", Code},
-	{"Service", "eventSource|serviceName", Detail},
-	{"Region", "awsRegion|region|location", Detail},
-	{"Error", "errorCode", Detail},
-	{"IP Addresses", "p_any_ip_addresses", Detail},
-	{"Domains", "p_any_domain_names", Text},
-	{"Usernames", "p_any_usernames", Text},
-	{"Emails", "p_any_emails", Text},
-	{"ARNs", "p_any_aws_arns", Text},
-	{"Account IDs", "p_any_aws_account_ids", Text},
-	{"Instance IDs", "p_any_aws_instance_ids", Text},
-	{"Tags", "p_any_aws_tags", Text},
-	{"Trace IDs", "p_any_trace_ids", Text},
-	{"SHA256", "p_any_sha256_hashes", Text},
-	{"MD5", "p_any_md5_hashes", Text},
-	{"SHA1", "p_any_sha1_hashes", Text},
+var logRecords = Table{"log", "Log records: every event type that is a log type, such as AWS.CloudTrail", []Row{
+	{KeyDatetime, "@time", Identity, "when it happened: decimal seconds since 1970 UTC"},
+	{"Row ID", "p_row_id|@id", Identity, "id of the record"},
+	{KeyEvent, "p_log_type|@event_type", Code, "log type"},
+	{"Account", "@account_id", Detail, "account that the record is of"},
+	{"Tenant", "@tenant_id", Detail, "tenant"},
+	{"Source", "p_source_label|p_source_id", Detail, "source that it was read from"},
+	{"Parsed", "p_parse_time", Detail, "when it was parsed"},
+	{"Action", "eventName|operationName|methodName|action", Code, "what was done"},
+	{"Service", "eventSource|serviceName", Detail, "service that did it"},
+	{"Region", "awsRegion|region|location", Detail, "region"},
+	{"Error", "errorCode", Detail, "error that it ended with"},
+	{"IP Addresses", "p_any_ip_addresses", Detail, "indicators, separated by commas"},
+	{"Domains", "p_any_domain_names", Text, "indicators, separated by commas"},
+	{"Usernames", "p_any_usernames", Text, "indicators, separated by commas"},
+	{"Emails", "p_any_emails", Text, "indicators, separated by commas"},
+	{"ARNs", "p_any_aws_arns", Text, "indicators, separated by commas"},
+	{"Account IDs", "p_any_aws_account_ids", Text, "indicators, separated by commas"},
+	{"Instance IDs", "p_any_aws_instance_ids", Text, "indicators, separated by commas"},
+	{"Tags", "p_any_aws_tags", Text, "indicators, separated by commas"},
+	{"Trace IDs", "p_any_trace_ids", Text, "indicators, separated by commas"},
+	{"SHA256", "p_any_sha256_hashes", Text, "indicators, separated by commas"},
+	{"MD5", "p_any_md5_hashes", Text, "indicators, separated by commas"},
+	{"SHA1", "p_any_sha1_hashes", Text, "indicators, separated by commas"},
 }}
 
-var invalidRecords = Table{Name: record.Invalid, Doc: "Invalid records, sent only with include_invalid", Rows: []Row{
-	{KeyDatetime, "@received", Identity},
-	{KeyEvent, "@event_type", Code},
-	{"Format", "format|@format", Code},
-	{"Error", "error|@error", Detail},
-	{"Raw", "raw|raw_base64", Text},
+var invalidRecords = Table{record.Invalid, "Invalid records, sent only with include_invalid", []Row{
+	{KeyDatetime, "@received", Identity, "when it was received: decimal seconds since 1970 UTC"},
+	{KeyEvent, "@event_type", Code, "`invalid`"},
+	{"Format", "format|@format", Code, "format that it was read as"},
+	{"Error", "error|@error", Detail, "what is wrong with it, and where"},
+	{"Raw", "raw|raw_base64", Text, "the input; in base64 when it is not UTF-8"},
 }}
 
 // TableFor is the table for records of one event type and source format.

@@ -10,6 +10,8 @@
 // Vendor's documentation: https://docs.perception-point.io/WP/Content/PP/SIEM.htm
 package pipe
 
+//go:generate go run ./pipedoc -o ../../docs/pipe-messages.md
+
 // Pair is one key and its value.
 type Pair struct {
 	Key, Value string

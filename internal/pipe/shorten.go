@@ -7,17 +7,27 @@ const ellipsis = "…"
 const floor = 24
 
 // maxCode is the longest value that counts as a code or an id. Vendors' stay below 70 bytes. A longer one was forged, and
-// must not make its message too long to be sent; it is cut to this length when nothing else helps.
-const maxCode = 128
+// must not make its message too long to be sent; it is cut to this length when nothing else helps. With a small limit even
+// that leaves no room, and it is cut to what a real one is at most.
+const (
+	maxCode = 128
+	minCode = 72
+)
+
+// MaxWhole is the length in bytes up to which every code and id stays whole, at every limit.
+const MaxWhole = minCode
 
 // shorten takes values down until the message fits budget: free text first, the longest value first. It reports whether
-// the message fits. Values of class Code and Identity up to maxCode bytes stay whole.
+// the message fits. Values of class Code and Identity up to minCode bytes stay whole.
 func (e *Encoder) shorten(total, budget int) bool {
+	for i := range e.items { // a split that did not work out cut some
+		e.items[i].keep = e.items[i].end - e.items[i].start
+	}
 	excess := total - budget
 	for _, step := range []struct {
 		class Class
 		floor int
-	}{{Text, floor}, {Detail, floor}, {Text, len(ellipsis)}, {Detail, len(ellipsis)}, {Identity, maxCode}, {Code, maxCode}} {
+	}{{Text, floor}, {Detail, floor}, {Text, len(ellipsis)}, {Detail, len(ellipsis)}, {Identity, maxCode}, {Code, maxCode}, {Code, minCode}, {Identity, minCode}} {
 		if excess <= 0 {
 			break
 		}

@@ -24,11 +24,16 @@ type connection struct {
 	socket   net.Conn // the same, or what is below TLS
 	stream   bool     // framed; otherwise one datagram is one message
 	endpoint string
+	index    int    // of endpoint in the configuration
+	rest     []byte // of a frame that was written in part
+	recent   recent // what the peer's system acknowledged
 
 	arrived    atomic.Int64 // bytes read from the socket
 	handshaken int64        // of those, with the TLS handshake
 	dead       chan struct{}
-	cause      error // why dead is closed; set before
+	cause      error         // why dead is closed; set before
+	ended      chan struct{} // closed when the socket has ended, too
+	orderly    bool          // the peer ended it after it had read everything; set before ended is closed
 }
 
 // keepAlive notices within a minute that an idle peer is gone, and keeps firewalls from forgetting the connection.
@@ -46,10 +51,14 @@ func (w *Writer) dial(ctx context.Context, endpoint string) (*connection, error)
 	if err != nil {
 		return nil, err
 	}
+	if t, ok := socket.(*net.TCPConn); ok {
+		_ = t.SetWriteBuffer(sendBuffer) // it works with any
+	}
 	c := &connection{
 		Conn: socket, socket: socket, endpoint: endpoint,
 		stream: network == TCP || network == Unix,
 		dead:   make(chan struct{}),
+		ended:  make(chan struct{}),
 	}
 	if w.cfg.TLS != nil && network == TCP {
 		if err := c.handshake(ctx, w.cfg.TLS); err != nil {
@@ -124,15 +133,25 @@ func (c *connection) wait(ctx context.Context, d time.Duration) error {
 
 // read reads and forgets until the connection ends.
 func (c *connection) read() {
+	defer close(c.ended)
+	err := drain(c.Conn)
+	c.cause = err
+	if errors.Is(err, io.EOF) {
+		c.cause = errPeerClosed
+	}
+	close(c.dead)
+	if c.Conn != c.socket && errors.Is(err, io.EOF) { // the end of TLS; a reset may follow it
+		err = drain(c.socket)
+	}
+	c.orderly = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// drain reads until it fails.
+func drain(r io.Reader) error {
 	var buf [512]byte
 	for {
-		if _, err := c.Read(buf[:]); err != nil {
-			c.cause = err
-			if errors.Is(err, io.EOF) {
-				c.cause = errPeerClosed
-			}
-			close(c.dead)
-			return
+		if _, err := r.Read(buf[:]); err != nil {
+			return err
 		}
 	}
 }
@@ -149,6 +168,16 @@ func (c *connection) alive() error {
 
 // drop closes the socket at once: TLS would first wait up to five seconds to tell a peer that may not read.
 func (c *connection) drop() { _ = c.socket.Close() }
+
+// closeWrite tells the peer that nothing more comes.
+func (c *connection) closeWrite() {
+	if t, ok := c.Conn.(*tls.Conn); ok {
+		_ = t.CloseWrite()
+	}
+	if s, ok := c.socket.(interface{ CloseWrite() error }); ok {
+		_ = s.CloseWrite()
+	}
+}
 
 // closeWait bounds how long an orderly end of TLS may take.
 const closeWait = time.Second

@@ -81,6 +81,22 @@ func (c *HeaderConfig) Validate() error {
 	return errors.Join(errs...)
 }
 
+// Longest is the length in bytes of the longest header that a sender with this config writes.
+func (c *HeaderConfig) Longest() int {
+	orNil := func(s string) int { return max(1, len(s)) }
+	switch c.Format {
+	case RFC5424:
+		return len("<191>1 2006-01-02T15:04:05.999999Z   - - - ") + orNil(c.Hostname) + orNil(c.AppName)
+	case RFC3164:
+		n := len("<191>"+time.Stamp+"  ") + orNil(c.Hostname)
+		if c.AppName != "" {
+			n += len(c.AppName) + len(": ")
+		}
+		return n
+	}
+	return 0
+}
+
 func check(key, value string, most int, allowed func(byte) bool) error {
 	if len(value) > most {
 		return fmt.Errorf("%s: longer than %d characters", key, most)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/leodido/go-syslog/v4/rfc5424"
 	"github.com/stretchr/testify/require"
+
+	"github.com/siempipe/siempipe/internal/record"
 )
 
 var someTime = time.Date(2026, time.March, 7, 4, 5, 6, 789_123_456, time.UTC)
@@ -70,6 +72,27 @@ func TestFacility(t *testing.T) {
 		_, err := Facility(name)
 		require.Error(t, err, name)
 	}
+}
+
+func TestLongestHeader(t *testing.T) {
+	at := time.Date(2026, 12, 31, 23, 59, 59, 999_999_000, time.UTC)
+	for _, c := range []HeaderConfig{
+		{Format: RFC5424, Facility: 23, AppName: "siempipe", Hostname: "h.example.com"}, {Format: RFC5424, Facility: 23},
+		{Format: RFC3164, Facility: 23, AppName: "siempipe", Hostname: "h"}, {Format: RFC3164, Facility: 23}, {Format: None},
+	} {
+		h, err := NewHeader(c)
+		require.NoError(t, err)
+		require.Len(t, h.Append(nil, at, Debug), c.Longest(), "%+v", c)
+	}
+}
+
+func TestSeverities(t *testing.T) {
+	require.Equal(t, Notice, SeverityOf(record.SeverityUnknown), "above Informational")
+	require.Equal(t, Notice, SeverityOf(200))
+	for s := record.SeverityInformation; s < record.SeverityCritical; s++ {
+		require.Greater(t, SeverityOf(s), SeverityOf(s+1), "a higher severity is a lower number")
+	}
+	require.Equal(t, "Critical", SeverityOf(record.SeverityCritical).String())
 }
 
 func TestFrames(t *testing.T) {

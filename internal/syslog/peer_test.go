@@ -26,6 +26,7 @@ import (
 type peer struct {
 	listener net.Listener
 	after    int           // resets a connection after so many bytes of it; 0 never
+	resets   int           // of the first so many connections; 0 is all
 	stall    chan struct{} // not nil: does not read until it is closed
 
 	mu       sync.Mutex
@@ -34,10 +35,12 @@ type peer struct {
 	accepted int
 	conns    map[net.Conn]bool
 	wait     sync.WaitGroup
+	stopped  chan struct{}
+	once     sync.Once
 }
 
 func newPeer(t *testing.T, l net.Listener) *peer {
-	p := &peer{listener: l, conns: map[net.Conn]bool{}}
+	p := &peer{listener: l, conns: map[net.Conn]bool{}, stopped: make(chan struct{})}
 	t.Cleanup(p.stop)
 	return p
 }
@@ -59,8 +62,12 @@ func (p *peer) start() *peer {
 			p.mu.Lock()
 			p.accepted++
 			p.conns[c] = true
+			after := p.after
+			if p.resets > 0 && p.accepted > p.resets {
+				after = 0
+			}
 			p.mu.Unlock()
-			p.wait.Go(func() { p.serve(c) })
+			p.wait.Go(func() { p.serve(c, after) })
 		}
 	})
 	return p
@@ -68,6 +75,7 @@ func (p *peer) start() *peer {
 
 func (p *peer) stop() {
 	_ = p.listener.Close()
+	p.once.Do(func() { close(p.stopped) })
 	p.mu.Lock()
 	for c := range p.conns {
 		_ = c.Close()
@@ -76,20 +84,24 @@ func (p *peer) stop() {
 	p.wait.Wait()
 }
 
-func (p *peer) serve(c net.Conn) {
+func (p *peer) serve(c net.Conn, after int) {
 	defer c.Close()
 	if p.stall != nil {
-		<-p.stall
+		select {
+		case <-p.stall:
+		case <-p.stopped:
+			return
+		}
 	}
 	var in io.Reader = c
-	if p.after > 0 {
-		in = io.LimitReader(c, int64(p.after))
+	if after > 0 {
+		in = io.LimitReader(c, int64(after))
 	}
 	r := bufio.NewReader(in)
 	for {
 		length, err := r.ReadString(' ')
 		if err != nil {
-			p.end(c, length != "")
+			p.end(c, length != "", after > 0)
 			return
 		}
 		n, err := strconv.Atoi(strings.TrimSuffix(length, " "))
@@ -98,7 +110,7 @@ func (p *peer) serve(c net.Conn) {
 		}
 		message := make([]byte, n)
 		if _, err := io.ReadFull(r, message); err != nil {
-			p.end(c, true)
+			p.end(c, true, after > 0)
 			return
 		}
 		p.mu.Lock()
@@ -107,13 +119,13 @@ func (p *peer) serve(c net.Conn) {
 	}
 }
 
-func (p *peer) end(c net.Conn, torn bool) {
+func (p *peer) end(c net.Conn, torn, reset bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if torn {
 		p.torn++
 	}
-	if p.after > 0 {
+	if reset {
 		if t, ok := c.(*net.TCPConn); ok {
 			_ = t.SetLinger(0)
 		}

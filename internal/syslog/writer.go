@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sort"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -35,16 +33,22 @@ const DefaultTimeout = 5 * time.Second
 type WriterConfig struct {
 	Network string // TCP, UDP or Unix
 	// Endpoints are host:port ([::1]:514 for IPv6), or paths for Unix. They are tried in order each time a connection is
-	// made.
+	// made; one that took nothing, or not all in time, comes last the next time.
 	Endpoints []string
+	// Failback is how long a connection to another endpoint than the first is kept before the first is tried again; 0 is
+	// until it ends.
+	Failback time.Duration
 	// TLS returns the configuration for the next connection; nil is plain text. TLS 1.2 is the least whatever it says, and
 	// an empty ServerName is the endpoint's host.
 	TLS     func(context.Context) (*tls.Config, error)
 	Framing string // OctetCounting or Newline; datagrams have none
-	// Timeout bounds one Write, connecting included; 0 is DefaultTimeout.
+	// Timeout bounds one Write, connecting included; 0 is DefaultTimeout. A peer that acknowledges something in it is slow;
+	// one that does not loses its connection.
 	Timeout time.Duration
 	// OnConnect is called after each connection that was made; again is false for the first of the Writer. May be nil.
 	OnConnect func(endpoint string, again bool)
+	// OnRepeat is called with the number of messages that are sent again although the peer may have them. May be nil.
+	OnRepeat func(messages int)
 }
 
 // Validate reports everything that is wrong with c; the messages name network, endpoint, framing and timeout.
@@ -58,9 +62,13 @@ func (c *WriterConfig) Validate() error {
 	if len(c.Endpoints) == 0 {
 		errs = append(errs, errors.New("endpoint: must not be empty"))
 	}
-	for _, e := range c.Endpoints {
+	for i, e := range c.Endpoints {
+		key := "endpoint"
+		if len(c.Endpoints) > 1 {
+			key = fmt.Sprintf("endpoints[%d]", i)
+		}
 		if err := checkEndpoint(c.Network, e); err != nil {
-			errs = append(errs, fmt.Errorf("endpoint: %w", err))
+			errs = append(errs, fmt.Errorf("%s: %w", key, err))
 		}
 	}
 	switch c.Framing {
@@ -70,6 +78,9 @@ func (c *WriterConfig) Validate() error {
 	}
 	if c.Timeout < 0 {
 		errs = append(errs, errors.New("timeout: must not be negative"))
+	}
+	if c.Failback < 0 {
+		errs = append(errs, errors.New("failback_interval: must not be negative"))
 	}
 	return errors.Join(errs...)
 }
@@ -100,11 +111,18 @@ type Writer struct {
 	cfg    WriterConfig
 	closed context.Context
 	close  context.CancelFunc
+	tasks  sync.WaitGroup // settling connections, repeating messages
 
 	mu        sync.Mutex // held by Write
 	conn      *connection
 	connected bool // once before
 	backoff   backoff
+	first     int                       // endpoint to begin with
+	failback  time.Time                 // when to try the endpoints before the connection's
+	pending   pending                   // messages of lost connections that must go out again
+	repeating bool                      // repeat runs
+	settling  map[*connection]time.Time // since when
+	settled   chan struct{}             // told each time one has
 	frames    []byte
 	ends      []int // of each message of a Write, in bytes since its start
 }
@@ -117,14 +135,14 @@ func NewWriter(c WriterConfig) (*Writer, error) {
 	if c.Timeout == 0 {
 		c.Timeout = DefaultTimeout
 	}
-	w := &Writer{cfg: c}
+	w := &Writer{cfg: c, settling: map[*connection]time.Time{}, settled: make(chan struct{}, 1)}
 	w.closed, w.close = context.WithCancel(context.Background())
 	return w, nil
 }
 
 // Write writes msgs in order and returns how many of them, from the first on, were sent whole. It returns within the
-// Writer's timeout and ctx. On an error msgs[sent:] are to be written again; the torn half of one that was being written
-// is never completed, since its connection is closed. ErrTooLong is about msgs[sent] alone, and the connection stays.
+// Writer's timeout and ctx. On an error msgs[sent:] are to be written again. ErrTooLong is about msgs[sent] alone, and the
+// connection stays. Without an error fewer than all are sent when the peer is slow: go on with the next Write.
 //
 // A kept connection that turns out to be dead is replaced once within the Write.
 func (w *Writer) Write(ctx context.Context, msgs [][]byte) (sent int, err error) {
@@ -133,9 +151,8 @@ func (w *Writer) Write(ctx context.Context, msgs [][]byte) (sent int, err error)
 	if len(msgs) == 0 {
 		return 0, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
+	ctx, cancel := w.bound(ctx)
 	defer cancel()
-	defer context.AfterFunc(w.closed, cancel)()
 
 	if w.conn != nil && w.conn.alive() != nil {
 		w.lose()
@@ -155,162 +172,115 @@ func (w *Writer) Write(ctx context.Context, msgs [][]byte) (sent int, err error)
 	}
 }
 
-// Close ends the connection in order, and a Write that is under way with ErrClosed.
-func (w *Writer) Close() error {
-	w.close()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.conn != nil {
-		w.conn.finish()
-		w.conn = nil
-	}
-	return nil
+// bound gives ctx the Writer's timeout, and its end.
+func (w *Writer) bound(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
+	stop := context.AfterFunc(w.closed, cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
-// write writes msgs over one connection; kept says that it is not a new one, whose end is no reason to wait.
+// write writes what is pending and then msgs over one connection; kept says that it is not a new one, whose end is no
+// reason to wait.
 func (w *Writer) write(ctx context.Context, msgs [][]byte, kept bool) (sent int, err error) {
 	c, err := w.connect(ctx)
 	if err != nil {
 		return 0, err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = c.SetWriteDeadline(time.Unix(1, 0)) })
+	again := 0 // messages of pending that were sent
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = c.SetWriteDeadline(time.Unix(1, 0))
+		close(interrupted)
+	})
 	if c.stream {
-		sent, err = w.writeStream(ctx, c, msgs)
+		if len(w.pending.msgs) > 0 {
+			again, err = w.writeStream(ctx, c, w.pending.msgs, w.pending.repeats)
+			w.pending.drop(again)
+		}
+		if err == nil && len(w.pending.msgs) == 0 {
+			sent, err = w.writeStream(ctx, c, msgs, nil)
+		}
 	} else {
 		sent, err = writeDatagrams(c, msgs)
 	}
-	late := !stop() // the deadline is set, or will be at any moment: the connection cannot be kept
-	if err != nil && ctx.Err() != nil && !errors.Is(err, ErrTooLong) {
-		err = fmt.Errorf("the peer took %d of %d messages in time: %w", sent, len(msgs), context.Cause(ctx))
+	late := !stop() // the deadline is set: the connection cannot be kept
+	if late {
+		<-interrupted
 	}
-	if err != nil && !errors.Is(err, ErrTooLong) {
-		err = fmt.Errorf("write to %s: %w", c.endpoint, err)
-		if !kept {
-			w.backoff.failed(time.Now())
+	if err == nil || errors.Is(err, ErrTooLong) {
+		w.backoff.reset()
+		w.first = 0
+		if late {
+			w.lose()
 		}
-		w.lose()
 		return sent, err
 	}
-	w.backoff.reset()
-	if late {
-		w.lose()
+	timedOut := ctx.Err() != nil
+	if timedOut {
+		err = fmt.Errorf("the peer took %d of %d messages in time: %w", sent, len(msgs), context.Cause(ctx))
 	}
+	err = fmt.Errorf("write to %s: %w", c.endpoint, err)
+	switch {
+	case sent+again > 0:
+		w.backoff.reset()
+	case !kept:
+		w.backoff.failed(time.Now())
+	}
+	w.first = 0
+	if timedOut || !c.stream || !kept && sent+again == 0 {
+		w.first = (c.index + 1) % len(w.cfg.Endpoints)
+	}
+	w.lose()
 	return sent, err
 }
 
-// lose drops the connection.
-func (w *Writer) lose() {
-	w.conn.drop()
-	w.conn = nil
-}
-
-// connect returns the kept connection, or makes one when the time has come.
-func (w *Writer) connect(ctx context.Context) (*connection, error) {
-	if w.conn != nil {
-		return w.conn, nil
-	}
-	if wait := time.Until(w.backoff.until); wait > 0 {
-		t := time.NewTimer(wait)
-		defer t.Stop()
+// Finish sends what is pending, ends the connection and waits until the peer has read all of it, which its own end of the
+// connection says; what it did not read is sent once more. It returns when ctx ends at the latest; left is the number of
+// messages that the peer's system acknowledged, of which it is not known whether the peer read them. Close comes after it.
+func (w *Writer) Finish(ctx context.Context) (left int) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(w.closed, cancel)()
+	for {
+		if left = w.endAll(ctx); left == 0 || ctx.Err() != nil {
+			return left
+		}
 		select {
-		case <-t.C:
+		case <-w.settled:
+		case <-time.After(minDelay):
 		case <-ctx.Done():
-			return nil, fmt.Errorf("waiting to connect again: %w", context.Cause(ctx))
 		}
 	}
-	var errs []error
-	for i, endpoint := range w.cfg.Endpoints {
-		c, err := w.dialShare(ctx, endpoint, len(w.cfg.Endpoints)-i)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		again := w.connected
-		w.conn, w.connected = c, true
-		if w.cfg.OnConnect != nil {
-			w.cfg.OnConnect(endpoint, again)
-		}
-		return c, nil
-	}
-	w.backoff.failed(time.Now())
-	return nil, errors.Join(errs...)
 }
 
-// dialShare leaves the endpoints after this one their share of the time.
-func (w *Writer) dialShare(ctx context.Context, endpoint string, left int) (*connection, error) {
-	if deadline, ok := ctx.Deadline(); ok && left > 1 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
+// endAll sends what is pending, gives the connection up and returns how many messages are not known to be read.
+func (w *Writer) endAll(ctx context.Context) (left int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.pending.msgs) > 0 {
+		bounded, cancel := w.bound(ctx)
 		defer cancel()
+		_, _ = w.write(bounded, nil, w.conn != nil)
 	}
-	return w.dial(ctx, endpoint)
+	if w.conn != nil {
+		w.lose()
+	}
+	left = len(w.pending.msgs)
+	for c, since := range w.settling {
+		left += len(w.unsure(c, since).msgs)
+	}
+	return left
 }
 
-// chunkBytes is how much is framed and written at once: few system calls, and a buffer that stays small.
-const chunkBytes = 64 << 10
-
-// writeStream frames and writes msgs and waits until the peer's system has acknowledged them.
-func (w *Writer) writeStream(ctx context.Context, c *connection, msgs [][]byte) (sent int, err error) {
-	w.ends = w.ends[:0]
-	written, framed, acked := 0, 0, 0
-	for next := 0; next < len(msgs) && err == nil; {
-		w.frames = w.frames[:0]
-		for next < len(msgs) && len(w.frames) < chunkBytes {
-			w.frames = AppendFrame(w.frames, msgs[next], w.cfg.Framing)
-			w.ends = append(w.ends, framed+len(w.frames))
-			next++
-		}
-		framed += len(w.frames)
-		if err = c.alive(); err != nil {
-			break
-		}
-		var n int
-		n, err = c.Write(w.frames)
-		written += n
-		// Below TLS there is more in the queue than was written; the result is then too low, which is the safe side.
-		if queued, ok := unacked(c.socket); ok {
-			acked = max(acked, written-queued)
-		} else if err == nil {
-			acked = written
-		}
+// Close ends the connection in order, and a Write that is under way with ErrClosed. It does not wait for the peer.
+func (w *Writer) Close() error {
+	w.close()
+	w.mu.Lock()
+	if w.conn != nil {
+		w.conn.finish()
+		w.conn = nil
 	}
-	if cap(w.frames) > 16*chunkBytes {
-		w.frames = nil
-	}
-	if err == nil {
-		err = c.drained(ctx, written, &acked)
-	}
-	if err == nil {
-		return len(msgs), nil
-	}
-	return sort.SearchInts(w.ends, acked+1), err
-}
-
-// drained waits until all that was written is acknowledged.
-func (c *connection) drained(ctx context.Context, written int, acked *int) error {
-	for pause := 20 * time.Microsecond; ; pause = min(2*pause, 5*time.Millisecond) {
-		queued, ok := unacked(c.socket)
-		if !ok || queued == 0 {
-			*acked = written
-			return nil
-		}
-		*acked = max(*acked, written-queued)
-		if err := c.wait(ctx, pause); err != nil {
-			return err
-		}
-	}
-}
-
-// writeDatagrams writes each message as one datagram.
-func writeDatagrams(c *connection, msgs [][]byte) (sent int, err error) {
-	for i, msg := range msgs {
-		_, err := c.Write(msg)
-		switch {
-		case errors.Is(err, syscall.EMSGSIZE):
-			return i, fmt.Errorf("%w (%d bytes)", ErrTooLong, len(msg))
-		case err != nil:
-			return i, err
-		}
-	}
-	return len(msgs), nil
+	w.mu.Unlock()
+	w.tasks.Wait()
+	return nil
 }

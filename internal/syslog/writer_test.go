@@ -34,8 +34,7 @@ func writeAll(t *testing.T, w *Writer, msgs [][]byte) (failed int) {
 		n, err := w.Write(context.Background(), msgs[sent:])
 		sent += n
 		if err == nil {
-			require.Equal(t, len(msgs), sent)
-			return failed
+			continue
 		}
 		failed++
 		require.Less(t, failed, 1000, err)

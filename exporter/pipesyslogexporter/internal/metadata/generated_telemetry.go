@@ -26,6 +26,7 @@ type TelemetryBuilder struct {
 	meter                              metric.Meter
 	mu                                 sync.Mutex
 	registrations                      []metric.Registration
+	ExporterPipeSyslogMessagesRepeated metric.Int64Counter
 	ExporterPipeSyslogMessagesSent     metric.Int64Counter
 	ExporterPipeSyslogReconnects       metric.Int64Counter
 	ExporterPipeSyslogRecordsDropped   metric.Int64Counter
@@ -62,6 +63,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ExporterPipeSyslogMessagesRepeated, err = builder.meter.Int64Counter(
+		"otelcol_exporter_pipe_syslog_messages_repeated",
+		metric.WithDescription("Messages that were sent again although the peer may have them; the most that can have come twice. [Beta]"),
+		metric.WithUnit("{message}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ExporterPipeSyslogMessagesSent, err = builder.meter.Int64Counter(
 		"otelcol_exporter_pipe_syslog_messages_sent",
 		metric.WithDescription("Messages that were sent; each part of a split record is one. [Beta]"),

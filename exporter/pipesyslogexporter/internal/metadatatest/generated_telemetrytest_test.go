@@ -19,11 +19,15 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	tb.ExporterPipeSyslogMessagesRepeated.Add(context.Background(), 1)
 	tb.ExporterPipeSyslogMessagesSent.Add(context.Background(), 1)
 	tb.ExporterPipeSyslogReconnects.Add(context.Background(), 1)
 	tb.ExporterPipeSyslogRecordsDropped.Add(context.Background(), 1)
 	tb.ExporterPipeSyslogRecordsShortened.Add(context.Background(), 1)
 	tb.ExporterPipeSyslogRecordsSplit.Add(context.Background(), 1)
+	AssertEqualExporterPipeSyslogMessagesRepeated(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterPipeSyslogMessagesSent(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())

@@ -1,0 +1,21 @@
+// Command pipedoc writes docs/pipe-messages.md from the tables that the encoder uses.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+)
+
+func main() {
+	out := flag.String("o", "", "file to write")
+	flag.Parse()
+	if *out == "" {
+		fmt.Fprintln(os.Stderr, "pipedoc: -o is missing")
+		os.Exit(2)
+	}
+	if err := os.WriteFile(*out, page(), 0o644); err != nil {
+		fmt.Fprintln(os.Stderr, "pipedoc:", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,265 @@
+package syslog
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// slowConn makes each read of a connection take a pause.
+type slowConn struct {
+	net.Conn
+	pause time.Duration
+}
+
+func (c slowConn) Read(p []byte) (int, error) {
+	time.Sleep(c.pause)
+	return c.Conn.Read(p[:min(len(p), 4096)])
+}
+
+type slowListener struct {
+	net.Listener
+	pause time.Duration
+}
+
+func (l slowListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return slowConn{c, l.pause}, nil
+}
+
+// repeats counts what the Writer says it repeated.
+func repeats(c *WriterConfig) *atomic.Int64 {
+	var n atomic.Int64
+	c.OnRepeat = func(messages int) { n.Add(int64(messages)) }
+	return &n
+}
+
+// lossless waits until all of want were received by one of the peers, and checks that no more came twice than announced.
+func lossless(t *testing.T, want [][]byte, repeated *atomic.Int64, peers ...*peer) {
+	t.Helper()
+	var missing, duplicates int
+	received := func() (got []string) {
+		for _, p := range peers {
+			got = append(got, p.received()...)
+		}
+		return got
+	}
+	require.Eventually(t, func() bool {
+		missing, duplicates = compare(want, received())
+		return missing == 0
+	}, 20*time.Second, 20*time.Millisecond, "messages are missing")
+	require.LessOrEqual(t, int64(duplicates), repeated.Load(), "duplicates are counted")
+	t.Logf("%d messages, %d twice, at most %d announced", len(want), duplicates, repeated.Load())
+}
+
+// TestNothingIsLost: peers die with messages that their systems acknowledged and they have not read.
+func TestNothingIsLost(t *testing.T) {
+	cert, pool := certificate(t)
+	for _, secure := range []bool{false, true} {
+		wrap := func(l net.Listener) net.Listener { return l }
+		config := WriterConfig{Network: TCP, Timeout: time.Second}
+		name := "tcp"
+		if secure {
+			name = "tls"
+			wrap = func(l net.Listener) net.Listener {
+				return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}})
+			}
+			config.TLS = func(context.Context) (*tls.Config, error) { return &tls.Config{RootCAs: pool}, nil }
+		}
+		msgs := numbered(3000, 900)
+
+		t.Run(name+", killed under load", func(t *testing.T) {
+			l := listen(t, "tcp", "127.0.0.1:0")
+			address := l.Addr().String()
+			slow := func(l net.Listener) *peer { return newPeer(t, wrap(slowListener{l, 100 * time.Microsecond})).start() }
+			config := config
+			config.Endpoints = []string{address}
+			repeated := repeats(&config)
+			w := newWriter(t, config)
+			peers := []*peer{slow(l)}
+			stop := make(chan struct{})
+			var killer sync.WaitGroup
+			killer.Go(func() {
+				for range 4 {
+					time.Sleep(60 * time.Millisecond)
+					peers[len(peers)-1].stop() // closing with unread data is what a killed process does
+					peers = append(peers, slow(listen(t, "tcp", address)))
+				}
+				close(stop)
+			})
+			for i := 0; i < len(msgs); i += 50 {
+				writeAll(t, w, msgs[i:i+50])
+				time.Sleep(time.Millisecond)
+			}
+			<-stop
+			killer.Wait()
+			lossless(t, msgs, repeated, peers...)
+		})
+
+		t.Run(name+", resets in the middle of messages", func(t *testing.T) {
+			l := listen(t, "tcp", "127.0.0.1:0")
+			p := newPeer(t, wrap(slowListener{l, 50 * time.Microsecond}))
+			p.after, p.resets = 777_777, 3
+			p.start()
+			config := config
+			config.Endpoints = []string{l.Addr().String()}
+			repeated := repeats(&config)
+			w := newWriter(t, config)
+			for i := 0; i < len(msgs); i += 100 {
+				writeAll(t, w, msgs[i:i+100])
+			}
+			lossless(t, msgs, repeated, p)
+			require.Positive(t, p.torn)
+		})
+
+		if !secure { // a stalled peer makes no handshake
+			t.Run(name+", stalled and then killed", func(t *testing.T) {
+				l := listen(t, "tcp", "127.0.0.1:0")
+				address := l.Addr().String()
+				stalled := newPeer(t, wrap(l))
+				stalled.stall = make(chan struct{})
+				stalled.start()
+				config := config
+				config.Endpoints = []string{address}
+				repeated := repeats(&config)
+				w := newWriter(t, config)
+				msgs := msgs[:70]
+				sent, err := w.Write(t.Context(), msgs)
+				require.NoError(t, err, "its system takes all of it")
+				require.Equal(t, len(msgs), sent)
+				stalled.stop()
+				p := newPeer(t, wrap(listen(t, "tcp", address))).start()
+				lossless(t, msgs, repeated, p)
+				require.Zero(t, len(stalled.received()))
+			})
+		}
+
+		t.Run(name+", the last batch", func(t *testing.T) {
+			l := listen(t, "tcp", "127.0.0.1:0")
+			address := l.Addr().String()
+			first := newPeer(t, wrap(slowListener{l, 5 * time.Millisecond})).start()
+			config := config
+			config.Endpoints = []string{address}
+			repeated := repeats(&config)
+			w := newWriter(t, config)
+			writeAll(t, w, msgs[:500])
+			first.stop() // without having read all
+			second := newPeer(t, wrap(listen(t, "tcp", address))).start()
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			require.Zero(t, w.Finish(ctx), "everything was read by one or the other")
+			lossless(t, msgs[:500], repeated, first, second)
+			require.NotEmpty(t, second.received())
+		})
+	}
+}
+
+// TestASlowPeerGetsAll: what it has not read when a Write gives up it reads later, from the connection that was
+// given up.
+func TestASlowPeerGetsAll(t *testing.T) {
+	l := listen(t, "tcp", "127.0.0.1:0")
+	p := newPeer(t, slowListener{l, 2 * time.Millisecond}).start() // at most 2 MB/s
+	config := WriterConfig{Network: TCP, Endpoints: []string{l.Addr().String()}, Timeout: 1200 * time.Millisecond}
+	repeated := repeats(&config)
+	w := newWriter(t, config)
+	msgs := numbered(4000, 1000)
+	require.Zero(t, writeAll(t, w, msgs), "slow is no error")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	require.Zero(t, w.Finish(ctx))
+	lossless(t, msgs, repeated, p)
+	require.Zero(t, repeated.Load())
+	require.Equal(t, 1, p.accepted)
+}
+
+// TestRecentForgets: a reset long after the last message finds a peer that has read it.
+func TestRecentForgets(t *testing.T) {
+	var r recent
+	now := time.Now()
+	r.add([]byte("old"), now.Add(-time.Hour), 0)
+	r.add([]byte("new"), now, 2)
+	r.add(nil, now, 0)
+	require.Equal(t, pending{msgs: [][]byte{[]byte("new"), {}}, repeats: []uint8{2, 0}}, r.since(now.Add(-time.Minute)))
+	msg := make([]byte, 1000)
+	for i := range 100_000 {
+		msg[0] = byte(i)
+		r.add(msg, now, 0)
+	}
+	kept := r.since(now.Add(-time.Minute)).msgs
+	require.GreaterOrEqual(t, len(kept)*1000, recentBytes-1000)
+	require.LessOrEqual(t, len(kept)*1000, 2*recentBytes)
+	require.Equal(t, byte(99_999%256), kept[len(kept)-1][0])
+	require.Equal(t, kept[0][0]+1, kept[1][0], "in order")
+	require.LessOrEqual(t, cap(r.old.text)+cap(r.new.text), 4*recentBytes)
+}
+
+func TestFailover(t *testing.T) {
+	t.Run("away and back", func(t *testing.T) {
+		l := listen(t, "tcp", "127.0.0.1:0")
+		address := l.Addr().String()
+		first, second := newPeer(t, l).start(), newPeer(t, listen(t, "tcp", "127.0.0.1:0")).start()
+		config := WriterConfig{Network: TCP, Endpoints: []string{address, second.listener.Addr().String()}, Failback: 50 * time.Millisecond}
+		w := newWriter(t, config)
+		msgs := numbered(300, 100)
+		writeAll(t, w, msgs[:100])
+		arrives(t, first, msgs[:100])
+		first.stop()
+		writeAll(t, w, msgs[100:200])
+		arrives(t, second, msgs[100:200])
+		again := newPeer(t, listen(t, "tcp", address)).start()
+		time.Sleep(60 * time.Millisecond)
+		writeAll(t, w, msgs[200:])
+		arrives(t, again, msgs[200:])
+		require.Len(t, second.received(), 100, "the first is used as soon as it is back")
+	})
+	t.Run("the first takes messages and does not read", func(t *testing.T) {
+		stalled, second := newPeer(t, listen(t, "tcp", "127.0.0.1:0")), newPeer(t, listen(t, "tcp", "127.0.0.1:0")).start()
+		stalled.stall = make(chan struct{})
+		stalled.start()
+		config := WriterConfig{Network: TCP, Endpoints: []string{stalled.listener.Addr().String(), second.listener.Addr().String()},
+			Timeout: 300 * time.Millisecond, Failback: time.Minute}
+		repeated := repeats(&config)
+		w := newWriter(t, config)
+		msgs := numbered(20_000, 1000)
+		require.Equal(t, 1, writeAll(t, w, msgs))
+		stalled.stop()
+		lossless(t, msgs, repeated, second)
+	})
+	t.Run("the first refuses by TLS", func(t *testing.T) {
+		cert, pool := certificate(t)
+		stranger, _ := certificate(t)
+		bad := newPeer(t, tls.NewListener(listen(t, "tcp", "127.0.0.1:0"), &tls.Config{Certificates: []tls.Certificate{stranger}})).start()
+		good := newPeer(t, tls.NewListener(listen(t, "tcp", "127.0.0.1:0"), &tls.Config{Certificates: []tls.Certificate{cert}})).start()
+		w := newWriter(t, WriterConfig{Network: TCP, Endpoints: []string{bad.listener.Addr().String(), good.listener.Addr().String()},
+			TLS: func(context.Context) (*tls.Config, error) { return &tls.Config{RootCAs: pool}, nil }})
+		msgs := numbered(3, 3)
+		require.Zero(t, writeAll(t, w, msgs))
+		arrives(t, good, msgs)
+		require.Empty(t, bad.received())
+	})
+	t.Run("udp", func(t *testing.T) {
+		gone, err := net.ListenPacket("udp", "127.0.0.1:0")
+		require.NoError(t, err)
+		require.NoError(t, gone.Close())
+		there, err := net.ListenPacket("udp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer there.Close()
+		w := newWriter(t, WriterConfig{Network: UDP, Endpoints: []string{gone.LocalAddr().String(), there.LocalAddr().String()}})
+		for i := range 20 { // the refusal of one datagram is told with the next
+			_, _ = w.Write(t.Context(), numbered(1, i))
+			time.Sleep(time.Millisecond)
+		}
+		require.NoError(t, there.SetReadDeadline(time.Now().Add(time.Second)))
+		_, _, err = there.ReadFrom(make([]byte, 100))
+		require.NoError(t, err)
+	})
+}
