@@ -1,6 +1,6 @@
 # Go and make are all it needs: ocb, mdatagen and staticcheck are built from their pinned modules in internal/tools.
 TOOLS := $(CURDIR)/build/tools
-OURS  := $(shell find receiver processor exporter internal -name '*.go' ! -name '*_test.go' ! -path 'internal/tools/*' -o -name schema.json)
+OURS  := $(shell find receiver processor exporter internal fluentbit -name '*.go' ! -name '*_test.go' ! -path 'internal/tools/*' -o -name schema.json)
 # The core, which must reach no OpenTelemetry package. otelrecord is the bridge; the others only run in tests.
 CORE   = $(shell go list ./internal/... | grep -v -E '/internal/(otelrecord|otelqueue|testpeer|trial|quickstart|e2e|corpus)(/|$$)') \
          $(if $(wildcard fluentbit/*.go),./fluentbit/...)
@@ -25,7 +25,7 @@ run: build
 	go build -o build/quickstart ./internal/quickstart
 	exec build/quickstart $(if $(ONCE),-once)
 
-test: build
+test: build fluentbit
 	go test ./...
 
 lint: $(TOOLS)/staticcheck
@@ -36,8 +36,11 @@ lint: $(TOOLS)/staticcheck
 bench:
 	go test -run '^$$' -bench . ./...
 
-fluentbit:
-	@echo "The Fluent Bit output plugin is not part of this release." >&2; exit 1
+fluentbit: bin/out_siempipe.so
+
+bin/out_siempipe.so: go.mod go.sum $(OURS)
+	CGO_ENABLED=1 go build -buildmode=c-shared -trimpath -ldflags="-s -w" -o $@ ./fluentbit
+	@rm -f bin/out_siempipe.h
 
 generate: $(TOOLS)/mdatagen
 	PATH="$(TOOLS):$$PATH" go generate ./...

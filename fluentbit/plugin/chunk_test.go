@@ -1,0 +1,202 @@
+package plugin
+
+import (
+	"bytes"
+	"encoding/hex"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/siempipe/siempipe/internal/fluenttest"
+	"github.com/siempipe/siempipe/internal/msgpackjson"
+	"github.com/siempipe/siempipe/internal/msgpacktest"
+)
+
+const chunksDir = "../../testdata/fluentbit"
+
+// at is when the events of tests happen.
+var at = time.Unix(1700000000, 123456789).UTC()
+
+// read reads a chunk to its end, with texts of its own.
+func read(data []byte, recordKey string) (events []event) {
+	c := chunk{recordKey: recordKey}
+	c.reset(data)
+	for e := (event{}); c.next(&e); {
+		e.raw, e.format = strings.Clone(e.raw), strings.Clone(e.format)
+		events = append(events, e)
+	}
+	return events
+}
+
+func unhex(t testing.TB, text string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
+	require.NoError(t, err)
+	return b
+}
+
+// TestRecordedChunks: the recorded buffers hold what their senders meant.
+func TestRecordedChunks(t *testing.T) {
+	chunks, err := fluenttest.Chunks(chunksDir)
+	require.NoError(t, err)
+	for _, c := range chunks {
+		var got []fluenttest.Record
+		for _, e := range read(c.Data, "") {
+			assert.Empty(t, e.broken, c.Name)
+			got = append(got, fluenttest.Record{Received: e.time, Raw: e.raw})
+		}
+		assert.Equal(t, c.Records, got, c.Name)
+	}
+}
+
+// head is [[EventTime, {}], before a body, in hexadecimal.
+const head = "92 92 d700 6553f100 075bcd15 80 "
+
+func TestEvents(t *testing.T) {
+	raw := func(text string) event { return event{raw: text, time: at} }
+	whole := time.Unix(1700000000, 0).UTC()
+	for _, c := range []struct {
+		name, in, key string
+		want          event
+	}{
+		{"the older event format", "92 d700 6553f100 075bcd15 81 a161 01", "", raw(`{"a":1}`)},
+		{"integer time", "92 ce6553f100 81 a161 01", "", event{raw: `{"a":1}`, time: whole}},
+		{"integer time in the newer format", "92 92 ce6553f100 80 81 a161 01", "", event{raw: `{"a":1}`, time: whole}},
+		{"float time", "92 cb41d954fc40100000 81 a161 01", "", event{raw: `{"a":1}`, time: whole.Add(250 * time.Millisecond)}},
+		{"no time", "92 00 81 a161 01", "", event{raw: `{"a":1}`}},
+		{"EventTime of zero", "92 d700 00000000 00000000 81 a161 01", "", event{raw: `{"a":1}`}},
+		{"a time before 1970", "92 ff 81 a161 01", "", event{raw: `{"a":1}`}},
+		{"a time that is none", "92 cb7ff8000000000000 81 a161 01", "", event{raw: `{"a":1}`}},
+		{"a time after 2261", "92 cf00ffffffffffffff 81 a161 01", "", event{raw: `{"a":1}`}},
+		{"empty body", head + "80", "", raw(`{}`)},
+		{"a line under log", head + "81 a36c6f67 a26869", "", raw("hi")},
+		{"a line under log with others", head + "82 a161 01 a36c6f67 a26869", "", raw("hi")},
+		{"a line under log, in bytes", head + "81 a36c6f67 c402ff00", "", raw("\xff\x00")},
+		{"a number under log", head + "81 a36c6f67 01", "", raw(`{"log":1}`)},
+		{"the first of two logs", head + "82 a36c6f67 a161 a36c6f67 a162", "", raw("a")},
+		{"message alone", head + "81 a76d657373616765 a26869", "", raw("hi")},
+		{"message as a field", head + "82 a76d657373616765 a26869 a161 01", "", raw(`{"message":"hi","a":1}`)},
+		{"JSON under message", head + "82 a76d657373616765 a4207b7d0a a161 01", "", raw(" {}\n")},
+		{"log before message", head + "82 a76d657373616765 a27b7d a36c6f67 a26869", "", raw("hi")},
+		{"a pipe line under message", head + "82 a76d657373616765 " + hex.EncodeToString(msgpacktest.AppendString(nil, pipeLine)) + " a161 01", "", raw(pipeLine)},
+		{"record_key", head + "82 a161 01 a16b a26869", "k", raw("hi")},
+		{"record_key of an object", head + "82 a161 01 a16b 81 a162 02", "k", raw(`{"b":2}`)},
+		{"record_key of a number", head + "82 a161 01 a16b 02", "k", raw(`{"a":1,"k":2}`)},
+		{"record_key that is not there", head + "81 a36c6f67 a26869", "k", raw(`{"log":"hi"}`)},
+		{"format in the metadata", "92 92 d700 6553f100 075bcd15 81 ab7369656d2e666f726d6174 a97061 6e6f7074696361 81 a161 01", "", event{raw: `{"a":1}`, time: at, format: "panoptica"}},
+		{"format among the attributes", "92 92 d700 6553f100 075bcd15 82 a16d 01 a46f746c70 82 a178 90 aa61747472696275746573 81 ab7369656d2e666f726d6174 a166 81 a161 01", "", event{raw: `{"a":1}`, time: at, format: "f"}},
+		{"format that is no text", "92 92 d700 6553f100 075bcd15 81 ab7369656d2e666f726d6174 01 81 a161 01", "", raw(`{"a":1}`)},
+		{"odd names", head + "82 01 02 c0 03", "", raw(`{"1":2,"null":3}`)},
+		{"a value that JSON cannot say", head + "81 a161 cb7ff8000000000000", "", event{time: at, broken: "byte 16: JSON has no number for NaN"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := unhex(t, c.in)
+			if c.want.broken != "" {
+				c.want.raw = string(in)
+			}
+			good := msgpacktest.AppendRaw(nil, at, "log", "neighbour")
+			got := read(append(append(bytes.Clone(good), in...), good...), c.key)
+			neighbour := event{raw: "neighbour", time: at}
+			if c.key != "" {
+				neighbour.raw = `{"log":"neighbour"}`
+			}
+			assert.Equal(t, []event{neighbour, c.want, neighbour}, got)
+		})
+	}
+}
+
+// pipeLine is a line of Perception Point's.
+const pipeLine = "datetime:1612422455.63|Scan ID:000176_1_x|Event:Email Scanned|Verdict:SUS"
+
+// TestNoEvents: what is well-formed and no event is kept as one broken record, and what stands behind it is read.
+func TestNoEvents(t *testing.T) {
+	good := msgpacktest.AppendRaw(nil, at, "log", "good")
+	for _, bad := range []string{
+		"01", "c0 c0 c0", "a3616263", "91 01", "93 01 02 80", "92 01 02", "92 a161 80", "92 92 01 80 01", "92 91 01 80", "92 93 01 80 80 80", "80", "92 d70100000000 00000000 80",
+	} {
+		in := unhex(t, bad)
+		got := read(append(append(append(bytes.Clone(good), in...), good...), in...), "")
+		assert.Equal(t, []event{
+			{raw: "good", time: at}, {raw: string(in), time: at, broken: "no events of Fluent Bit"},
+			{raw: "good", time: at}, {raw: string(in), time: at, broken: "no events of Fluent Bit"},
+		}, got, bad)
+	}
+}
+
+// TestCutChunks: of a chunk that is cut anywhere, the good records come out and what is left as one broken one.
+func TestCutChunks(t *testing.T) {
+	var data []byte
+	ends := []int{0}
+	for _, line := range []string{"one", `{"alert_id":"f"}`, strings.Repeat("x", 300)} {
+		data = msgpacktest.AppendRaw(data, at, "log", line)
+		ends = append(ends, len(data))
+	}
+	data = msgpacktest.AppendStructured(data, at, `{"a":[1,{"b":"c"}],"log":1}`)
+	ends = append(ends, len(data))
+	for cut := range len(data) + 1 {
+		whole := 0
+		for whole+1 < len(ends) && ends[whole+1] <= cut {
+			whole++
+		}
+		got := read(data[:cut], "")
+		if cut == ends[whole] {
+			require.Len(t, got, whole, cut)
+			continue
+		}
+		require.Len(t, got, whole+1, cut)
+		rest := got[whole]
+		assert.Equal(t, string(data[ends[whole]:cut]), rest.raw, cut)
+		assert.Contains(t, rest.broken, "the chunk is broken: byte ", cut)
+		for _, e := range got[:whole] {
+			assert.Empty(t, e.broken)
+		}
+	}
+}
+
+func TestGroupMarkersAreNoRecords(t *testing.T) {
+	var data []byte
+	for range 2 {
+		data = append(data, unhex(t, "92 92 d700 ffffffff 00000000 80 81 a161 01")...)
+		data = msgpacktest.AppendRaw(data, at, "log", "one")
+		data = append(data, unhex(t, "92 92 d700 fffffffe 00000000 80 80")...)
+	}
+	assert.Equal(t, []event{{raw: "one", time: at}, {raw: "one", time: at}}, read(data, ""))
+	cut := unhex(t, "92 92 d700 ffffffff 00000000 80 81 a161")
+	assert.Len(t, read(cut, ""), 1, "a marker that is cut is broken")
+}
+
+// FuzzChunk: every byte of a chunk belongs to an event or a marker, and nothing makes it panic or go on for ever.
+func FuzzChunk(f *testing.F) {
+	chunks, err := fluenttest.Chunks(chunksDir)
+	require.NoError(f, err)
+	for _, c := range chunks {
+		f.Add(c.Data, "")
+	}
+	f.Add(unhex(f, head+"82 a161 01 a16b 81 a162 02"), "k")
+	f.Add(unhex(f, "c0 c0 92 01"), "")
+	f.Fuzz(func(t *testing.T, data []byte, key string) {
+		c := chunk{recordKey: key}
+		c.reset(data)
+		from, broken := 0, false
+		for e := (event{}); c.next(&e); {
+			if c.at <= from || broken && c.at == len(data) && from == len(data) {
+				t.Fatalf("%x: stays at %d", data, c.at)
+			}
+			if e.broken != "" && !strings.HasSuffix(string(data[:c.at]), e.raw) {
+				t.Fatalf("%x: broken %q does not end at %d", data, e.raw, c.at)
+			}
+			if e.broken == "" {
+				if _, err := msgpackjson.Skip(data, from); err != nil {
+					t.Fatalf("%x: an event at %d that cannot be skipped: %v", data, from, err)
+				}
+			}
+			from, broken = c.at, e.broken != ""
+		}
+		if c.at != len(data) {
+			t.Fatalf("%x: ends at %d of %d", data, c.at, len(data))
+		}
+	})
+}

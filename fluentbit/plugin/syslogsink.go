@@ -1,0 +1,133 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/siempipe/siempipe/internal/pipesend"
+	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/syslog"
+)
+
+// syslogSink sends pipe messages. Each flush has a connection of its own while it runs; there are as many as the host
+// flushes at the same time.
+type syslogSink struct {
+	sender pipesend.Config
+	name   string
+	certs  *certificates // nil in plain text
+
+	mu     sync.Mutex
+	idle   []*pipesend.Sender
+	closed bool
+}
+
+func newSyslogSink(c *config) (*syslogSink, error) {
+	header, err := syslog.NewHeader(c.header)
+	if err != nil {
+		return nil, err
+	}
+	s := &syslogSink{name: fmt.Sprintf("syslog %s %s", c.network, c.endpoint)}
+	s.sender = pipesend.Config{Header: header, Writer: c.writer(), Encoder: c.encoder, MaxLength: c.maxLength, IncludeInvalid: c.includeInvalid}
+	if c.network == syslog.TCP && !c.tls.insecure {
+		if s.certs, err = newCertificates(&c.tls); err != nil {
+			return nil, err
+		}
+		s.sender.Writer.TLS = s.certs.get
+	}
+	first, err := pipesend.New(s.sender) // whatever is wrong with the configuration is said at start
+	if err != nil {
+		return nil, err
+	}
+	s.idle = append(s.idle, first)
+	return s, nil
+}
+
+func (s *syslogSink) String() string { return s.name }
+
+func (s *syslogSink) deliver(ctx context.Context, recs records, a *attempt) (note string, err error) {
+	sender, err := s.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer s.release(sender)
+	if len(a.done) != len(recs) {
+		a.done = make([]bool, len(recs))
+	}
+	var left pipesend.Records = recs
+	done := a.done
+	var places []int
+	for i, d := range a.done {
+		if !d {
+			places = append(places, i)
+		}
+	}
+	if len(places) < len(recs) {
+		left, done = some{recs, places}, make([]bool, len(places))
+	}
+	var n pipesend.Counts
+	err = sender.Send(ctx, left, done, &n)
+	if len(places) < len(recs) {
+		for i, d := range done {
+			a.done[places[i]] = d
+		}
+	}
+	if n.FirstDrop != nil {
+		note = fmt.Sprintf("records were not sent: too_long=%d not_json=%d empty=%d, first: %v", n.TooLong, n.NotJSON, n.Empty, n.FirstDrop)
+	}
+	if s.certs != nil {
+		if failed := s.certs.failure(); failed != nil {
+			note += fmt.Sprintf("; certificates cannot be read again, the last good ones stay in use: %v", failed)
+		}
+	}
+	return note, err
+}
+
+// some are the records at these places.
+type some struct {
+	records
+	places []int
+}
+
+func (s some) Len() int { return len(s.places) }
+
+func (s some) Read(i int, rec *record.Record) error { return s.records.Read(s.places[i], rec) }
+
+var errClosed = errors.New("the instance is closed")
+
+func (s *syslogSink) acquire() (*pipesend.Sender, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errClosed
+	}
+	if n := len(s.idle); n > 0 {
+		sender := s.idle[n-1]
+		s.idle = s.idle[:n-1]
+		return sender, nil
+	}
+	return pipesend.New(s.sender)
+}
+
+func (s *syslogSink) release(sender *pipesend.Sender) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		_ = sender.Close()
+		return
+	}
+	s.idle = append(s.idle, sender)
+}
+
+func (s *syslogSink) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	var errs []error
+	for _, sender := range s.idle {
+		errs = append(errs, sender.Close())
+	}
+	s.idle = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,104 @@
+package plugin
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/siempipe/siempipe/internal/syslog"
+)
+
+// tlsConfig is what the tls_ keys say. TLS is on for tcp unless it is insecure.
+type tlsConfig struct {
+	insecure, skipVerify      bool
+	caFile, certFile, keyFile string
+	serverName                string
+	minVersion                string
+	reload                    time.Duration
+}
+
+func (c *tlsConfig) validate(network string) error {
+	files := c.caFile != "" || c.certFile != "" || c.keyFile != ""
+	switch {
+	case network != syslog.TCP && files:
+		return fmt.Errorf("tls_ca_file, tls_cert_file, tls_key_file: network %s knows no TLS", network)
+	case c.insecure && files:
+		return errors.New("tls_insecure: true, and yet there are tls_ca_file, tls_cert_file or tls_key_file")
+	case (c.certFile == "") != (c.keyFile == ""):
+		return errors.New("tls_cert_file, tls_key_file: want both or none")
+	}
+	return nil
+}
+
+// certificates hands out the TLS configuration for each new connection, read again when the reload interval has passed.
+// Files that are broken at that moment leave the last good ones in use.
+type certificates struct {
+	config *tlsConfig
+
+	mu     sync.Mutex
+	loaded *tls.Config
+	next   time.Time
+	failed error // why the last reading failed
+}
+
+func newCertificates(c *tlsConfig) (*certificates, error) {
+	loaded, err := c.load()
+	if err != nil {
+		return nil, err
+	}
+	return &certificates{config: c, loaded: loaded, next: time.Now().Add(c.reload)}, nil
+}
+
+func (c *certificates) get(context.Context) (*tls.Config, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := time.Now(); c.config.reload > 0 && now.After(c.next) {
+		c.next = now.Add(c.config.reload)
+		loaded, err := c.config.load()
+		if err == nil {
+			c.loaded = loaded
+		}
+		c.failed = err
+	}
+	return c.loaded, nil
+}
+
+// failure is why the files could not be read again, once.
+func (c *certificates) failure() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := c.failed
+	c.failed = nil
+	return err
+}
+
+// load reads the files. The error names key and path.
+func (c *tlsConfig) load() (*tls.Config, error) {
+	config := &tls.Config{ServerName: c.serverName, InsecureSkipVerify: c.skipVerify, MinVersion: tls.VersionTLS12}
+	if c.minVersion == "1.3" {
+		config.MinVersion = tls.VersionTLS13
+	}
+	if c.caFile != "" {
+		pem, err := os.ReadFile(c.caFile)
+		if err != nil {
+			return nil, fmt.Errorf("tls_ca_file: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("tls_ca_file: %s holds no certificate in PEM", c.caFile)
+		}
+	}
+	if c.certFile != "" {
+		cert, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+		if err != nil {
+			return nil, fmt.Errorf("tls_cert_file, tls_key_file: %w", err)
+		}
+		config.Certificates = []tls.Certificate{cert}
+	}
+	return config, nil
+}

@@ -1,0 +1,162 @@
+package plugin
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/screen"
+	"github.com/siempipe/siempipe/internal/source"
+)
+
+// worker is the scratch that one flush needs: it makes records of a chunk. In the steady state it allocates nothing for a
+// record that needs no change.
+type worker struct {
+	chunk  chunk
+	parser interface { // *source.Parser
+		ParseIn(raw string, in source.Context, rec *record.Record)
+	}
+	screen screen.Screen
+	format string // of records that name none
+	event  event
+	recs   records
+}
+
+// maxKeptRecords is how many records a worker keeps room for from one chunk to the next.
+const maxKeptRecords = 64 << 10
+
+func newWorker(c *config) (*worker, error) {
+	parser, err := source.NewParser(c.source)
+	if err != nil {
+		return nil, err
+	}
+	return &worker{
+		chunk:  chunk{recordKey: c.recordKey},
+		parser: parser,
+		screen: screen.Screen{Exclude: c.exclude, DropInvalid: c.onInvalid == invalidDrop},
+		format: c.source.Format,
+	}, nil
+}
+
+// reset lets go of the chunk and its records.
+func (w *worker) reset() {
+	if cap(w.recs) > maxKeptRecords {
+		w.recs = nil
+	}
+	clear(w.recs)
+	w.recs, w.event = w.recs[:0], event{}
+	w.chunk.reset(nil)
+}
+
+// run fills recs with the records of the chunk that go on.
+func (w *worker) run(data []byte, a *attempt) *counts {
+	n := &counts{}
+	w.reset()
+	w.chunk.reset(data)
+	for more := true; more; {
+		more = w.some(a, n)
+	}
+	return n
+}
+
+// some makes records until the chunk ends or one makes us panic: that one becomes invalid, and more is true.
+func (w *worker) some(a *attempt, n *counts) (more bool) {
+	parsing := false
+	defer func() {
+		if !parsing { // a panic elsewhere is not the record's
+			return
+		}
+		if r := recover(); r != nil {
+			e := &w.event
+			rec := source.NewInvalid(e.raw, w.formatOf(e), fmt.Sprintf("panic: %v", r), w.received(e, a))
+			w.keep(&rec, a, n)
+			more = true
+		}
+	}()
+	for w.chunk.next(&w.event) {
+		e := &w.event
+		var rec record.Record
+		n.in++
+		switch {
+		case e.broken != "":
+			rec = source.NewInvalid(e.raw, w.formatOf(e), e.broken, w.received(e, a))
+		case isBlank(e.raw):
+			n.drop(screen.Empty)
+			continue
+		default:
+			parsing = true
+			w.parser.ParseIn(e.raw, source.Context{Format: e.format, Received: w.received(e, a)}, &rec)
+			parsing = false
+		}
+		w.keep(&rec, a, n)
+	}
+	return false
+}
+
+// keep adds a record unless it is dropped.
+func (w *worker) keep(rec *record.Record, a *attempt, n *counts) {
+	if rec.EventType == record.Invalid {
+		if n.invalid == 0 {
+			n.firstError = strings.Clone(rec.Error)
+		}
+		n.invalid++
+	}
+	if reason, _ := w.screen.Drops(rec, a.list, a.at); reason != "" {
+		n.drop(reason)
+		return
+	}
+	if !record.Representable(rec.Time) { // as inside the Collector
+		rec.Time = time.Time{}
+	}
+	w.recs = append(w.recs, *rec)
+}
+
+// received is when the record was taken in: the time of its event, which is the same whenever the chunk comes.
+func (w *worker) received(e *event, a *attempt) time.Time {
+	if e.time.IsZero() {
+		return a.at
+	}
+	return e.time
+}
+
+func (w *worker) formatOf(e *event) string {
+	if e.format != "" {
+		return e.format
+	}
+	return w.format
+}
+
+// counts is what became of the records of one chunk.
+type counts struct {
+	in, invalid int
+	firstError  string // of the first invalid one
+	dropped     map[string]int
+}
+
+func (n *counts) drop(reason string) {
+	if n.dropped == nil {
+		n.dropped = make(map[string]int)
+	}
+	n.dropped[reason]++
+}
+
+// log says what is worth a line.
+func (n *counts) log(i *Instance, tag string) {
+	if n.invalid > 0 {
+		what := "kept as invalid"
+		if i.cfg.onInvalid == invalidDrop {
+			what = "dropped as invalid"
+		}
+		i.logf(Warn, "%s: %d of %d records %s, first: %s", tag, n.invalid, n.in, what, n.firstError)
+	}
+	if len(n.dropped) > 0 {
+		reasons := make([]string, 0, len(n.dropped))
+		for reason, count := range n.dropped {
+			reasons = append(reasons, fmt.Sprintf("%s=%d", reason, count))
+		}
+		sort.Strings(reasons)
+		i.logf(Debug, "%s: %d records, dropped: %s", tag, n.in, strings.Join(reasons, " "))
+	}
+}
