@@ -36,11 +36,13 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// accessDenied is the code for each permission that is missing.
+const accessDenied = "AccessDenied"
+
 // s3Errors is what is known of S3's error codes. A code that is not here is taken for one that gets better.
 // Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 var s3Errors = map[string]Error{
-	"AccessDenied": {Hint: "allow this identity s3:PutObject on the bucket (s3:PutObjectAcl for acl, s3:PutObjectTagging for tags, " +
-		"s3:AbortMultipartUpload, kms:GenerateDataKey and kms:Decrypt for KMS), and look at expected_bucket_owner; accesspolicy -check says what a bucket policy lacks"},
+	accessDenied:                         {Hint: "the store refuses this identity"}, // S3.classify says what it lacks
 	"AllAccessDisabled":                  {Hint: "the bucket has been disabled; ask its owner"},
 	"AccountProblem":                     {Hint: "the AWS account has a problem; ask AWS support"},
 	"NoSuchBucket":                       {Hint: "create the bucket, or set bucket to one that exists"},

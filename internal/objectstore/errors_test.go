@@ -32,7 +32,7 @@ func TestS3Codes(t *testing.T) {
 		permanent  bool
 		retryAfter time.Duration
 	}{
-		"AccessDenied":                  {status: 403, hint: "s3:PutObjectAcl"},
+		"AccessDenied":                  {status: 403, hint: "s3:PutObject, s3:PutObjectAcl, s3:PutObjectTagging, kms:GenerateDataKey, kms:Decrypt on the objects of lake"},
 		"NoSuchBucket":                  {status: 404, hint: "create the bucket"},
 		"PermanentRedirect":             {status: 301, header: "X-Amz-Bucket-Region: eu-west-3", hint: `set region to "eu-west-3"`},
 		"AuthorizationHeaderMalformed":  {status: 400, hint: "set region"},
@@ -60,7 +60,8 @@ func TestS3Codes(t *testing.T) {
 				fmt.Fprintf(w, "<Error><Code>%s</Code><Message>words of the store</Message></Error>", code)
 			}))
 			defer server.Close()
-			store, err := NewS3(t.Context(), S3Options{Bucket: "lake", Region: "us-east-1", Endpoint: server.URL, ForcePathStyle: true})
+			store, err := NewS3(t.Context(), S3Options{Bucket: "lake", Region: "us-east-1", Endpoint: server.URL, ForcePathStyle: true,
+				ACL: "bucket-owner-full-control", SSEType: "aws:kms", Tags: map[string]string{"a": "b"}, ExpectedBucketOwner: "111122223333"})
 			require.NoError(t, err)
 			_, err = store.Put(t.Context(), o)
 			var failed *Error

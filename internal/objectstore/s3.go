@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -101,7 +103,44 @@ func (s *S3) Put(ctx context.Context, o Object) (existed bool, err error) {
 	if isPreconditionFailed(err) {
 		return true, nil
 	}
-	return false, classifyS3(s.opts.Bucket, err)
+	return false, s.classify(err)
+}
+
+// refusedAction is how AWS, and stores that follow it, name the permission that is missing.
+var refusedAction = regexp.MustCompile(`not authorized to perform: ((?:s3|kms):\w+)`)
+
+// classify makes a *Error of what the SDK returned. When the store refuses, it names the permission: the one that the store
+// names, else those that the settings need.
+func (s *S3) classify(err error) error {
+	err = classifyS3(s.opts.Bucket, err)
+	var failed *Error
+	if !errors.As(err, &failed) || failed.Hint != s3Errors[accessDenied].Hint {
+		return err
+	}
+	missing := strings.Join(s.permissions(), ", ")
+	if m := refusedAction.FindStringSubmatch(err.Error()); m != nil {
+		missing = m[1]
+	}
+	failed.Hint = fmt.Sprintf("allow this identity %s on the objects of %s, in its own policy and in the bucket's (accesspolicy -check says what that one lacks)", missing, s.opts.Bucket)
+	if s.opts.ExpectedBucketOwner != "" {
+		failed.Hint += ", and see whether expected_bucket_owner is the bucket's"
+	}
+	return err
+}
+
+// permissions are what the settings need.
+func (s *S3) permissions() []string {
+	all := []string{"s3:PutObject"}
+	if s.opts.ACL != "" {
+		all = append(all, "s3:PutObjectAcl")
+	}
+	if s.tags != "" {
+		all = append(all, "s3:PutObjectTagging")
+	}
+	if s.opts.SSEType == "aws:kms" {
+		all = append(all, "kms:GenerateDataKey", "kms:Decrypt") // the second for the parts of an upload
+	}
+	return all
 }
 
 func (s *S3) putWhole(ctx context.Context, o Object) error {
