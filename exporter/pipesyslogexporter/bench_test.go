@@ -3,49 +3,13 @@ package pipesyslogexporter
 import (
 	"io"
 	"net"
-	"strings"
 	"testing"
 
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 
 	"github.com/siempipe/siempipe/exporter/pipesyslogexporter/internal/metadata"
-	"github.com/siempipe/siempipe/internal/pipe"
-	"github.com/siempipe/siempipe/internal/syslog"
 )
-
-// BenchmarkEncode makes messages, without writing them.
-func BenchmarkEncode(b *testing.B) {
-	c := plain("127.0.0.1:1")
-	h, err := c.header()
-	if err != nil {
-		b.Fatal(err)
-	}
-	header, err := syslog.NewHeader(h)
-	if err != nil {
-		b.Fatal(err)
-	}
-	for name, subject := range map[string]string{"whole": "hello", "shortened": strings.Repeat("free text ", 150)} {
-		b.Run(name, func(b *testing.B) {
-			s, err := newSender(c, header, c.writer())
-			if err != nil {
-				b.Fatal(err)
-			}
-			lr := flatten(scans(0, 1, subject))[0]
-			if err := s.encode(lr, 0, s.encoder, s.maxLength); err != nil || !strings.HasSuffix(string(s.out), "|Action:Quarantined") || (s.window[0].result == pipe.Shortened) != (name == "shortened") {
-				b.Fatalf("%v: %q", err, s.out)
-			}
-			b.SetBytes(int64(len(s.out)))
-			b.ReportAllocs()
-			for b.Loop() {
-				s.reset()
-				if err := s.encode(lr, 0, s.encoder, s.maxLength); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
 
 // BenchmarkPush sends batches of 1000 to a peer that reads.
 func BenchmarkPush(b *testing.B) {

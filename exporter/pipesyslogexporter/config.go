@@ -3,9 +3,7 @@ package pipesyslogexporter
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -16,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/siempipe/siempipe/internal/pipe"
+	"github.com/siempipe/siempipe/internal/pipesend"
 	"github.com/siempipe/siempipe/internal/syslog"
 )
 
@@ -61,11 +60,6 @@ type Field struct {
 }
 
 const (
-	minMessageLength = 256
-	// minRoom is what max_message_length must leave after the header: a scan's ids and codes, and some of its text.
-	minRoom = 192
-	// maxMessageLength is far above what any syslog server takes (rsyslog: 8 KiB unless told otherwise).
-	maxMessageLength = 1 << 20
 	// defaultConsumers is how many connections are kept: one is often enough, several outlive a slow peer's round trips.
 	defaultConsumers = 4
 	// defaultFailback is how long a SIEM may stay on its second endpoint after the first is back.
@@ -119,15 +113,7 @@ func (c *Config) Validate() error {
 	}
 	header, err := c.header()
 	errs = append(errs, err, header.Validate())
-	switch room := c.MaxMessageLength - header.Longest(); {
-	case c.MaxMessageLength < minMessageLength || c.MaxMessageLength > maxMessageLength:
-		errs = append(errs, fmt.Errorf("max_message_length: %d is not %d to %d", c.MaxMessageLength, minMessageLength, maxMessageLength))
-	case c.Network == syslog.UDP && c.MaxMessageLength > syslog.MaxDatagram:
-		errs = append(errs, fmt.Errorf("max_message_length: a UDP datagram holds at most %d bytes", syslog.MaxDatagram))
-	case room < minRoom:
-		errs = append(errs, fmt.Errorf("max_message_length: %d less a header of up to %d bytes leaves %d for the record; %d is the least",
-			c.MaxMessageLength, header.Longest(), room, minRoom))
-	}
+	errs = append(errs, pipesend.CheckLength(c.MaxMessageLength, c.Network, &header))
 	if slices.Contains([]string{"1.0", "1.1"}, c.TLS.MinVersion) {
 		errs = append(errs, fmt.Errorf("tls::min_version: %s is broken; 1.2 is the least", c.TLS.MinVersion))
 	}
@@ -141,28 +127,13 @@ func (c *Config) Validate() error {
 func (c *Config) header() (syslog.HeaderConfig, error) {
 	h := syslog.HeaderConfig{Format: c.Header, AppName: c.AppName, Hostname: c.Hostname}
 	if h.Hostname == "" {
-		h.Hostname = ownHostname(c.Header)
+		h.Hostname = syslog.OwnHostname(c.Header)
 	}
 	var err error
 	if h.Facility, err = syslog.Facility(c.Facility); err != nil {
 		return h, fmt.Errorf("facility: %w", err)
 	}
 	return h, nil
-}
-
-// ownHostname is this machine's name, "" when it is none that a header can hold. RFC 3164, 4.1.2 wants it without domain.
-func ownHostname(format string) string {
-	name, err := os.Hostname()
-	if err != nil {
-		return ""
-	}
-	if format == syslog.RFC3164 {
-		name, _, _ = strings.Cut(name, ".")
-	}
-	if (&syslog.HeaderConfig{Format: syslog.RFC5424, Hostname: name}).Validate() != nil {
-		return ""
-	}
-	return name
 }
 
 // encoder is the core's configuration of messages.

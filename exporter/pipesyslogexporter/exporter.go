@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/siempipe/siempipe/exporter/pipesyslogexporter/internal/metadata"
+	"github.com/siempipe/siempipe/internal/pipesend"
 	"github.com/siempipe/siempipe/internal/syslog"
 )
 
@@ -29,10 +30,10 @@ type pipeSyslog struct {
 	host      component.Host
 	failing   atomic.Bool
 
-	senders []*sender
-	idle    chan *sender  // senders that no push has
-	aborted chan struct{} // closed when shutdown has waited long enough
-	once    sync.Once     // closes aborted
+	senders []*pipesend.Sender
+	idle    chan *pipesend.Sender // senders that no push has
+	aborted chan struct{}         // closed when shutdown has waited long enough
+	once    sync.Once             // closes aborted
 }
 
 func newPipeSyslog(set exporter.Settings, c *Config) (*pipeSyslog, error) {
@@ -76,7 +77,7 @@ func (e *pipeSyslog) start(ctx context.Context, host component.Host) error {
 	if e.config.QueueConfig.HasValue() {
 		n = e.config.QueueConfig.Get().NumConsumers
 	}
-	e.idle = make(chan *sender, n)
+	e.idle = make(chan *pipesend.Sender, n)
 	for range n {
 		s, err := newSender(e.config, header, writer)
 		if err != nil {
@@ -97,11 +98,11 @@ func (e *pipeSyslog) push(ctx context.Context, ld plog.Logs) error {
 	defer func() { e.idle <- s }()
 
 	records, done := flatten(ld), make([]bool, ld.LogRecordCount())
-	n := counts{}
-	err = s.send(ctx, records, done, &n)
-	n.report(ctx, e.telemetry)
-	if n.firstDrop != nil {
-		e.logger.Warn("Records were not sent.", zap.Int64("too_long", n.tooLong), zap.Int64("not_json", n.notJSON), zap.Int64("empty", n.empty), zap.NamedError("first", n.firstDrop))
+	n := pipesend.Counts{}
+	err = s.Send(ctx, records, done, &n)
+	report(ctx, e.telemetry, &n)
+	if n.FirstDrop != nil {
+		e.logger.Warn("Records were not sent.", zap.Int64("too_long", n.TooLong), zap.Int64("not_json", n.NotJSON), zap.Int64("empty", n.Empty), zap.NamedError("first", n.FirstDrop))
 	}
 	e.reportStatus(err)
 	if err == nil {
@@ -112,7 +113,7 @@ func (e *pipeSyslog) push(ctx context.Context, ld plog.Logs) error {
 
 var errShutdown = errors.New("pipe_syslog is shutting down")
 
-func (e *pipeSyslog) acquire(ctx context.Context) (*sender, error) {
+func (e *pipeSyslog) acquire(ctx context.Context) (*pipesend.Sender, error) {
 	select {
 	case <-e.aborted:
 		return nil, errShutdown
@@ -153,7 +154,7 @@ func (e *pipeSyslog) abort() {
 func (e *pipeSyslog) closeAll() {
 	var wait sync.WaitGroup
 	for _, s := range e.senders {
-		wait.Go(func() { _ = s.writer.Close() })
+		wait.Go(func() { _ = s.Close() })
 	}
 	wait.Wait()
 }
@@ -169,7 +170,7 @@ func (e *pipeSyslog) shutdown(context.Context) error {
 	var left atomic.Int64
 	var wait sync.WaitGroup
 	for _, s := range e.senders {
-		wait.Go(func() { left.Add(int64(s.writer.Finish(ctx))) })
+		wait.Go(func() { left.Add(int64(s.Finish(ctx))) })
 	}
 	wait.Wait()
 	if n := left.Load(); n > 0 {
@@ -181,8 +182,8 @@ func (e *pipeSyslog) shutdown(context.Context) error {
 }
 
 // flatten returns the records of ld in order.
-func flatten(ld plog.Logs) []plog.LogRecord {
-	records := make([]plog.LogRecord, 0, ld.LogRecordCount())
+func flatten(ld plog.Logs) batch {
+	records := make(batch, 0, ld.LogRecordCount())
 	for _, rl := range ld.ResourceLogs().All() {
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, lr := range sl.LogRecords().All() {

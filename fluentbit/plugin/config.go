@@ -52,6 +52,8 @@ type config struct {
 	compression   string
 	testMessage   string
 
+	endpoints      []string
+	failback       time.Duration
 	network        string
 	tls            tlsConfig
 	header         syslog.HeaderConfig
@@ -130,6 +132,9 @@ func (c *config) validate() []error {
 			bad("directory", "required with output %s", outputDirectory)
 		}
 	case outputSyslog:
+		if c.endpoint != "" && len(c.endpoints) > 0 {
+			bad("endpoints", "use either endpoint or endpoints")
+		}
 		errs = append(errs, c.validateSyslog()...)
 	}
 	if len(c.root) > objectstore.MaxRootBytes {
@@ -140,7 +145,7 @@ func (c *config) validate() []error {
 
 func (c *config) validateSyslog() []error {
 	writer := c.writer()
-	errs := []error{writer.Validate(), c.encoder.Validate(), pipesend.CheckLength(c.maxLength, c.network)}
+	errs := []error{writer.Validate(), c.encoder.Validate()}
 	var err error
 	if c.header.Facility, err = syslog.Facility(c.facility); err != nil {
 		errs = append(errs, fmt.Errorf("facility: %w", err))
@@ -148,10 +153,17 @@ func (c *config) validateSyslog() []error {
 	if c.header.Hostname == "" {
 		c.header.Hostname = syslog.OwnHostname(c.header.Format)
 	}
-	return append(errs, c.header.Validate(), c.tls.validate(c.network))
+	return append(errs, c.header.Validate(), pipesend.CheckLength(c.maxLength, c.network, &c.header), c.tls.validate(c.network))
 }
 
-// writer is the core's configuration of connections, without TLS.
+// writer is the core's configuration of connections, without TLS. A peer that takes nothing for its timeout is left, which
+// is mostly long before the flush must end.
 func (c *config) writer() syslog.WriterConfig {
-	return syslog.WriterConfig{Network: c.network, Endpoints: []string{c.endpoint}, Framing: c.framing, Timeout: c.timeout}
+	endpoints := c.endpoints
+	if len(endpoints) == 0 {
+		endpoints = []string{c.endpoint}
+	}
+	return syslog.WriterConfig{
+		Network: c.network, Endpoints: endpoints, Failback: c.failback, Framing: c.framing, Timeout: min(c.timeout, syslog.DefaultTimeout),
+	}
 }

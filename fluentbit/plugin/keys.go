@@ -68,6 +68,8 @@ var Keys = []Key{
 	{Name: "compression", Outputs: forStore, Allowed: []string{"none", "gzip", "zstd"}, Default: "none", Meaning: "Sets Content-Encoding; Content-Type stays `application/x-ndjson`.", to: func(c *config) any { return &c.compression }},
 	{Name: "test_message", Outputs: forStore, Allowed: []string{testOff, testOnStart}, Default: testOff, Meaning: "Store one object under `<root>/test/` at start and log how it went.", to: func(c *config) any { return &c.testMessage }},
 
+	{Name: "endpoints", Outputs: forSyslog, Meaning: "Several instead of endpoint, `host:port,host:port`: the first is used, the others in order when those before them fail.", to: func(c *config) any { return &c.endpoints }},
+	{Name: "failback_interval", Outputs: forSyslog, Default: "5m", Meaning: "How long another endpoint than the first is used before the first is tried again; 0 stays until the connection ends.", to: func(c *config) any { return &c.failback }},
 	{Name: "network", Outputs: forSyslog, Allowed: []string{"tcp", "udp", "unix"}, Default: "tcp", Meaning: "`unix` takes stream and datagram sockets (`/dev/log`).", to: func(c *config) any { return &c.network }},
 	{Name: "tls_insecure", Outputs: forSyslog, Default: "false", Meaning: "Plain text over `tcp`.", to: func(c *config) any { return &c.tls.insecure }},
 	{Name: "tls_ca_file", Outputs: forSyslog, Meaning: "Certificate authorities of the SIEM; none is the system's.", to: func(c *config) any { return &c.tls.caFile }},
@@ -76,7 +78,7 @@ var Keys = []Key{
 	{Name: "tls_server_name_override", Outputs: forSyslog, Meaning: "Name that is asked for and checked; none is the endpoint's host.", to: func(c *config) any { return &c.tls.serverName }},
 	{Name: "tls_insecure_skip_verify", Outputs: forSyslog, Default: "false", Meaning: "Do not check the SIEM's certificate.", to: func(c *config) any { return &c.tls.skipVerify }},
 	{Name: "tls_min_version", Outputs: forSyslog, Allowed: []string{"1.2", "1.3"}, Default: "1.2", Meaning: "Lowest TLS version.", to: func(c *config) any { return &c.tls.minVersion }},
-	{Name: "tls_reload_interval", Outputs: forSyslog, Default: "0s", Meaning: "Read authority, certificate and key again for new connections when this long has passed; 0 never.", to: func(c *config) any { return &c.tls.reload }},
+	{Name: "tls_reload_interval", Outputs: forSyslog, Default: "1m", Meaning: "Read authority, certificate and key again for new connections when this long has passed; 0 never.", to: func(c *config) any { return &c.tls.reload }},
 	{Name: "header", Outputs: forSyslog, Allowed: []string{"rfc5424", "rfc3164", "none"}, Default: "rfc5424", Meaning: "Header of each message. `rfc3164` has local time, as that RFC says.", to: func(c *config) any { return &c.header.Format }},
 	{Name: "framing", Outputs: forSyslog, Allowed: []string{"octet_counting", "newline"}, Default: "octet_counting", Meaning: "Frame of a message in a stream (RFC 6587).", to: func(c *config) any { return &c.framing }},
 	{Name: "facility", Outputs: forSyslog, Default: "local0", Meaning: "`kern`, `user`, `mail`, `daemon`, `auth`, … `local7`, or 0 to 23.", to: func(c *config) any { return &c.facility }},
@@ -108,6 +110,10 @@ func (k *Key) set(c *config, value string) error {
 		*to, err = readDuration(value)
 	case *map[string]string:
 		*to, err = readPairs(value)
+	case *[]string:
+		for item := range strings.SplitSeq(value, ",") {
+			*to = append(*to, strings.TrimSpace(item))
+		}
 	case *[]pipe.Field:
 		*to = readFields(value)
 	default:
@@ -128,7 +134,7 @@ func (k *Key) Type() string {
 		return "integer"
 	case *time.Duration:
 		return "duration"
-	case *map[string]string, *[]pipe.Field:
+	case *map[string]string, *[]string, *[]pipe.Field:
 		return "list"
 	}
 	return "string"

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/siempipe/siempipe/internal/pipesend"
 	"github.com/siempipe/siempipe/internal/record"
@@ -28,7 +31,7 @@ func newSyslogSink(c *config) (*syslogSink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &syslogSink{name: fmt.Sprintf("syslog %s %s", c.network, c.endpoint)}
+	s := &syslogSink{name: fmt.Sprintf("syslog %s %s", c.network, strings.Join(c.writer().Endpoints, ", "))}
 	s.sender = pipesend.Config{Header: header, Writer: c.writer(), Encoder: c.encoder, MaxLength: c.maxLength, IncludeInvalid: c.includeInvalid}
 	if c.network == syslog.TCP && !c.tls.insecure {
 		if s.certs, err = newCertificates(&c.tls); err != nil {
@@ -120,14 +123,28 @@ func (s *syslogSink) release(sender *pipesend.Sender) {
 	s.idle = append(s.idle, sender)
 }
 
+// finishWait bounds how long the end waits for peers to read what their systems took. Most end the connection as soon as we
+// do.
+const finishWait = 2 * time.Second
+
 func (s *syslogSink) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	var errs []error
+	ctx, cancel := context.WithTimeout(context.Background(), finishWait)
+	defer cancel()
+	var left atomic.Int64
+	var wait sync.WaitGroup
 	for _, sender := range s.idle {
-		errs = append(errs, sender.Close())
+		wait.Go(func() {
+			left.Add(int64(sender.Finish(ctx)))
+			_ = sender.Close()
+		})
 	}
+	wait.Wait()
 	s.idle = nil
-	return errors.Join(errs...)
+	if n := left.Load(); n > 0 {
+		return fmt.Errorf("the peer's system took the last %d messages, but the peer has not shown that it read them", n)
+	}
+	return nil
 }

@@ -8,7 +8,7 @@ import (
 
 // Counts gathers what happened to one batch, so that metrics are added to once a batch. The zero value is ready.
 type Counts struct {
-	Sent             int64 // messages
+	Sent, Repeated   int64 // messages
 	Shortened, Split int64 // records
 
 	// Records that are not sent, by reason.

@@ -16,19 +16,24 @@ import (
 
 // Limits of Config.MaxLength, in bytes.
 const (
-	// MinLength leaves room for a header and a scan's ids and codes.
 	MinLength = 256
+	// minRoom is what must be left after the header: a scan's ids and codes, and some of its text.
+	minRoom = 192
 	// MaxLength is far above what any syslog server takes (rsyslog: 8 KiB unless told otherwise).
 	MaxLength = 1 << 20
 )
 
-// CheckLength says what is wrong with a longest message on a network; the error names max_message_length.
-func CheckLength(n int, network string) error {
-	switch {
+// CheckLength says what is wrong with a longest message on a network with these headers; the error names
+// max_message_length.
+func CheckLength(n int, network string, header *syslog.HeaderConfig) error {
+	switch room := n - header.Longest(); {
 	case n < MinLength || n > MaxLength:
 		return fmt.Errorf("max_message_length: %d is not %d to %d", n, MinLength, MaxLength)
 	case network == syslog.UDP && n > syslog.MaxDatagram:
 		return fmt.Errorf("max_message_length: a UDP datagram holds at most %d bytes", syslog.MaxDatagram)
+	case room < minRoom:
+		return fmt.Errorf("max_message_length: %d less a header of up to %d bytes leaves %d for the record; %d is the least",
+			n, header.Longest(), room, minRoom)
 	}
 	return nil
 }
@@ -92,6 +97,10 @@ func New(c Config) (*Sender, error) {
 	s.writer, err = syslog.NewWriter(c.Writer)
 	return s, err
 }
+
+// Finish waits until the peer has read what was sent, or ctx ends, and returns the number of messages of which that is not
+// known. Close comes after it.
+func (s *Sender) Finish(ctx context.Context) (left int) { return s.writer.Finish(ctx) }
 
 // Close ends the connection in order, and a Send that is under way with an error.
 func (s *Sender) Close() error { return s.writer.Close() }
@@ -198,6 +207,9 @@ func (s *Sender) flush(ctx context.Context, records Records, done []bool, n *Cou
 				return err
 			}
 		case err != nil:
+			for i := next - 1; i >= 0 && s.window[i].record == s.window[next].record; i-- {
+				n.Repeated++ // a part of a record that goes out again whole
+			}
 			return err
 		}
 	}

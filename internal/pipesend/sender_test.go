@@ -125,8 +125,14 @@ func TestCheckLength(t *testing.T) {
 		network string
 		ok      bool
 	}{{255, syslog.TCP, false}, {256, syslog.TCP, true}, {1 << 20, syslog.TCP, true}, {1<<20 + 1, syslog.TCP, false}, {65507, syslog.UDP, true}, {65508, syslog.UDP, false}} {
-		assert.Equal(t, c.ok, CheckLength(c.n, c.network) == nil, c)
+		assert.Equal(t, c.ok, CheckLength(c.n, c.network, &syslog.HeaderConfig{Format: syslog.None}) == nil, c)
 	}
+}
+
+func TestCheckLengthLeavesRoom(t *testing.T) {
+	long := &syslog.HeaderConfig{Format: syslog.RFC5424, Hostname: strings.Repeat("h", 255)}
+	assert.ErrorContains(t, CheckLength(300, syslog.TCP, long), "max_message_length: 300 less a header of up to")
+	assert.NoError(t, CheckLength(1024, syslog.TCP, long))
 }
 
 // BenchmarkEncode makes messages, without writing them.
