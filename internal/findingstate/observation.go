@@ -3,6 +3,7 @@ package findingstate
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
@@ -208,7 +209,13 @@ func eventTypeNumber(eventType string) uint8 {
 	return 0
 }
 
-// IsFinding reports whether records of an event type are findings.
-func IsFinding(eventType string) bool {
-	return eventType == record.SecurityFinding || eventType == record.AttackPath || eventType == record.Other
+// IsFinding reports whether a record is a finding. Scans of Perception Point have the event type other too.
+func IsFinding(eventType, format string) bool {
+	switch eventType {
+	case record.SecurityFinding, record.AttackPath:
+		return true
+	case record.Other:
+		return !strings.HasPrefix(format, "perception_point")
+	}
+	return false
 }

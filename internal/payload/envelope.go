@@ -18,6 +18,16 @@ var (
 	recordNames = []string{"alert_id", "detection_type", "attack_scenario", "full_scan_id", "eventID", "eventVersion"}
 )
 
+// IsEnvelope reports whether a text begins as envelopes do, so that cutting it may find records inside.
+func IsEnvelope(text string) bool {
+	text = strings.TrimLeft(text, blanks)
+	if !strings.HasPrefix(text, "{") {
+		return false
+	}
+	name, ok := firstName(text)
+	return ok && beginsEnvelope(name)
+}
+
 func beginsEnvelope(name string) bool { return slices.Contains(firstNames, name) }
 
 // firstName reads the first name of the object at the start of s; not ok where it has none or one with escapes.
@@ -51,6 +61,9 @@ func (c *cutter) envelope(isRecord bool) error {
 			if opened {
 				c.pos += next
 				c.scanID, c.scanStatus = "", ""
+				if c.scanEnds && scanID != "" {
+					return c.emitItem(Item{Index: c.count, ScanID: scanID, ScanStatus: scanStatus, ScanEnd: true, Offset: c.offset(0), End: c.offset(0)})
+				}
 				return nil
 			}
 			return c.emit(next)

@@ -32,6 +32,8 @@ type Options struct {
 	// MaxRecordBytes is the longest record that is cut whole; 0 is DefaultMaxRecordBytes. Of a longer one that much is
 	// emitted, with an Err, and the rest is left out.
 	MaxRecordBytes int
+	// ScanEnds asks for an Item at the end of each scan envelope, for who waits for whole scans.
+	ScanEnds bool
 }
 
 // Item is one record cut out of a payload. Its strings are its own.
@@ -44,6 +46,9 @@ type Item struct {
 	Err error
 	// ScanID and ScanStatus are what a scan envelope has said so far: its members before the findings.
 	ScanID, ScanStatus string
+	// ScanEnd says that this is no record but the end of a scan envelope that was whole: Raw is empty, ScanID and ScanStatus
+	// are what all of it said.
+	ScanEnd bool
 	// Fields is the header line that the record stands under, "" when there is none: the names of a flow log's fields. A
 	// receiver hands it to the parser as the record's siem.fields attribute. Header lines themselves are no records.
 	Fields string
@@ -70,7 +75,7 @@ func Cut(r io.Reader, opts Options, emit func(Item) error) error {
 	if opts.MaxRecordBytes == 0 {
 		opts.MaxRecordBytes = DefaultMaxRecordBytes
 	}
-	c := &cutter{window: window{r: r}, max: opts.MaxRecordBytes, format: opts.Format, fields: opts.Fields, emitItem: emit}
+	c := &cutter{window: window{r: r}, max: opts.MaxRecordBytes, format: opts.Format, fields: opts.Fields, scanEnds: opts.ScanEnds, emitItem: emit}
 	err := c.payload()
 	if errors.Is(err, errEnd) {
 		err = nil
@@ -85,6 +90,7 @@ type cutter struct {
 	window
 	max      int
 	emitItem func(Item) error
+	scanEnds bool
 
 	count              int
 	scanID, scanStatus string

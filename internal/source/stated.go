@@ -55,3 +55,43 @@ func States(name string) (states, hides bool) {
 	}
 	return true, false
 }
+
+// ScanEvent is the body of an event that says how far a scan is.
+func ScanEvent(id, status string) string {
+	body := jsonscan.AppendQuoted([]byte(`{"scan_id":`), id)
+	if status != "" {
+		body = jsonscan.AppendQuoted(append(body, `,"status":`...), status)
+	}
+	return string(append(body, '}'))
+}
+
+// ReadScanEvent reads an event that says how far a scan is, as it comes on its own: an object with a scan_id, mostly a status,
+// and nothing that a record has. IDs may be strings or numbers.
+func ReadScanEvent(raw string) (id, status string, ok bool) {
+	if !strings.Contains(raw, `"scan_id"`) {
+		return "", "", false
+	}
+	var scratch [16]jsonscan.Member
+	members, _, err := jsonscan.Members(scratch[:0], strings.Trim(raw, blanks))
+	if err != nil {
+		return "", "", false
+	}
+	in := Input{Members: members}
+	for i := range Formats {
+		if Formats[i].claims(&in) {
+			return "", "", false
+		}
+	}
+	for i := range members {
+		m := &members[i]
+		switch m.Key() {
+		case "scan_id":
+			if id = m.Text(); m.Kind == jsonscan.Number {
+				id = m.Value
+			}
+		case "status":
+			status = m.Text()
+		}
+	}
+	return id, status, id != ""
+}

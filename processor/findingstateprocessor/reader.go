@@ -1,8 +1,6 @@
 package findingstateprocessor
 
 import (
-	"strings"
-
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/siempipe/siempipe/internal/findingstate"
@@ -73,7 +71,10 @@ func (r *reader) readOne(it *item) {
 		r.findings++
 		return
 	}
-	if !findingstate.IsFinding(eventType.Str()) || otelrecord.Read(it.record, &r.rec) != nil || strings.TrimSpace(r.rec.ID) == "" {
+	if !findingstate.IsFinding(eventType.Str(), "") || otelrecord.Read(it.record, &r.rec) != nil {
+		return
+	}
+	if !findingstate.IsFinding(r.rec.EventType, r.rec.Format) || r.rec.ID == "" {
 		return
 	}
 	r.obs = r.obs[:len(r.obs)+1]

@@ -60,6 +60,8 @@ type Config struct {
 	MaxRecordBytes int `mapstructure:"max_record_bytes"`
 	// What becomes of records that cannot be parsed or fail their schema; keep sends them on as event type invalid.
 	OnInvalid string `mapstructure:"on_invalid"`
+	// What becomes of events that say how far a scan is. pass lets them go on, for a finding_state processor behind; ignore drops the ends of scan envelopes and reads events that come on their own like any record.
+	ScanEvents string `mapstructure:"scan_events"`
 	// Severities of Perception Point verdicts where they differ from the default; by code or word, unknown for verdicts without a row. A value is Information, Low, Medium, High, Critical or none.
 	ScanSeverities map[string]string `mapstructure:"scan_severities,omitempty"`
 	// Turn Perception Point scans into findings of the Panoptica SIEM schema.
@@ -96,6 +98,10 @@ func (c *Config) Validate() error {
 		err = errors.Join(err, errors.New("on_invalid must be one of [keep, drop]"))
 	}
 
+	if !slices.Contains([]string{"ignore", "pass"}, c.ScanEvents) {
+		err = errors.Join(err, errors.New("scan_events must be one of [ignore, pass]"))
+	}
+
 	if inner_err := validateScanSeverities(c.ScanSeverities); inner_err != nil {
 		err = errors.Join(err, inner_err)
 	}
@@ -114,6 +120,7 @@ func createDefaultConfig() component.Config {
 		Format:          "auto",
 		MaxRecordBytes:  1048576,
 		OnInvalid:       "keep",
+		ScanEvents:      "ignore",
 		ScansAsFindings: false,
 		Suppressions:    NewDefaultSuppressions(),
 	}

@@ -150,6 +150,15 @@ func (p *siem) one(w *worker, lr plog.LogRecord, now time.Time) (reason, rule st
 		received = ts.AsTime()
 	}
 	raw, err := otelrecord.Raw(lr)
+	if err == nil {
+		if taken, drop := p.scanEvent(lr, raw); taken {
+			w.rec = record.Record{}
+			if drop {
+				return reasonScanEvent, ""
+			}
+			return "", ""
+		}
+	}
 	switch {
 	case err != nil:
 		w.rec = source.NewInvalid(lr.Body().AsString(), formatOf(lr, p.cfg.Format), err.Error(), received)

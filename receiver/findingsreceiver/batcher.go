@@ -35,6 +35,7 @@ type batcher struct {
 	records plog.LogRecordSlice
 	n       int
 	bytes   int
+	events  int // of the batch: ends of scans, which are no records of the sender's
 }
 
 // add takes one record and passes the batch on when it is full.
@@ -46,6 +47,10 @@ func (b *batcher) add(item payload.Item) error {
 		b.records = scope.LogRecords()
 	}
 	lr := b.records.AppendEmpty()
+	if item.ScanEnd {
+		b.addScanEnd(lr, item)
+		return nil
+	}
 	err := item.Err
 	if err == nil {
 		err = source.Check(item.Raw, b.format, item.Fields)
@@ -73,6 +78,20 @@ func (b *batcher) add(item payload.Item) error {
 	return nil
 }
 
+// addScanEnd adds the event that a scan envelope has ended, for a finding_state processor; the siem processor drops it unless
+// there is one.
+func (b *batcher) addScanEnd(lr plog.LogRecord, item payload.Item) {
+	lr.SetObservedTimestamp(pcommon.NewTimestampFromTime(b.received))
+	lr.Body().SetStr(source.ScanEvent(item.ScanID, item.ScanStatus))
+	lr.Attributes().PutStr(record.AttrEventType, record.Scan)
+	lr.Attributes().PutStr(record.AttrScanID, item.ScanID)
+	if item.ScanStatus != "" {
+		lr.Attributes().PutStr(record.AttrScanStatus, item.ScanStatus)
+	}
+	b.n++
+	b.events++
+}
+
 func (b *batcher) addInvalid(lr plog.LogRecord, item payload.Item, err error) {
 	format := b.format
 	if format == "" {
@@ -93,8 +112,8 @@ func (b *batcher) flush() error {
 	if b.n == 0 {
 		return nil
 	}
-	logs, n := b.logs, b.n
-	b.logs, b.records, b.n, b.bytes = plog.Logs{}, plog.LogRecordSlice{}, 0, 0
+	logs, n := b.logs, b.n-b.events
+	b.logs, b.records, b.n, b.bytes, b.events = plog.Logs{}, plog.LogRecordSlice{}, 0, 0, 0
 
 	ctx := b.f.obs.StartLogsOp(b.ctx)
 	err := b.f.next.ConsumeLogs(ctx, logs)

@@ -31,6 +31,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
+	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/receiver/findingsreceiver/internal/metadata"
 )
 
@@ -97,9 +98,43 @@ func records(sink *consumertest.LogsSink) (out []plog.LogRecord) {
 
 func bodies(sink *consumertest.LogsSink) (out []string) {
 	for _, lr := range records(sink) {
+		if eventType, ok := lr.Attributes().Get(record.AttrEventType); ok && eventType.Str() == record.Scan {
+			continue // an event, see TestScanEnds
+		}
 		out = append(out, lr.Body().Str())
 	}
 	return out
+}
+
+// TestScanEnds: the end of a scan envelope is an event behind its records, and no record of the sender's.
+func TestScanEnds(t *testing.T) {
+	for in, c := range map[string]struct {
+		accepted     int
+		body, status any
+	}{
+		`{"scan_id":"s","status":"completed","findings":[` + a + `],"attack_paths":[` + b + `]}`: {2, `{"scan_id":"s","status":"completed"}`, "completed"},
+		`{"scan_id":"s","findings":[` + a + `],"status":"failed"}`:                               {1, `{"scan_id":"s","status":"failed"}`, "failed"},
+		`{"scan_id":7,"status":"completed","findings":[]}`:                                       {0, `{"scan_id":"7","status":"completed"}`, "completed"},
+		`{"scan_id":"s\"","findings":[` + a + `]}`:                                               {1, `{"scan_id":"s\""}`, nil},
+	} {
+		sink := new(consumertest.LogsSink)
+		code, got, _ := post(t, start(t, nil, sink), strings.NewReader(in), "Content-Type", "application/json")
+		assert.Equal(t, http.StatusOK, code)
+		assert.Equal(t, c.accepted, got.Accepted, in)
+		all := records(sink)
+		if assert.Len(t, all, c.accepted+1, in) {
+			last := all[len(all)-1]
+			assert.Equal(t, c.body, last.Body().Str())
+			assert.Equal(t, "scan", last.Attributes().AsRaw()[record.AttrEventType])
+			assert.Equal(t, c.status, last.Attributes().AsRaw()[record.AttrScanStatus])
+		}
+	}
+	sink := new(consumertest.LogsSink)
+	_, _, _ = post(t, start(t, nil, sink), strings.NewReader(`{"scan_id":"s","findings":[`+a+`],`), "Content-Type", "application/json")
+	for _, lr := range records(sink) {
+		eventType, _ := lr.Attributes().Get(record.AttrEventType)
+		assert.NotEqual(t, record.Scan, eventType.Str(), "an envelope that breaks off has not ended")
+	}
 }
 
 func TestShapes(t *testing.T) {

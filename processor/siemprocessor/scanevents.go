@@ -1,0 +1,40 @@
+package siemprocessor
+
+import (
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/source"
+)
+
+// reasonScanEvent is why the end of a scan envelope is dropped: only a finding_state processor has a use for it.
+const reasonScanEvent = "scan_event"
+
+// scanEventsPass is the value of the key scan_events that is no default.
+const scanEventsPass = "pass"
+
+// scanEvent takes events that say how far a scan is: the ends of envelopes, as the findings receiver writes them, and those
+// that come on their own. With scan_events ignore the first are dropped, and the second are parsed like any record.
+func (p *siem) scanEvent(lr plog.LogRecord, raw string) (taken, drop bool) {
+	eventType, ok := lr.Attributes().Get(record.AttrEventType)
+	ofReceiver := ok && eventType.Str() == record.Scan
+	pass := p.cfg.ScanEvents == scanEventsPass
+	if !ofReceiver && !pass {
+		return false, false
+	}
+	id, status, ok := source.ReadScanEvent(raw)
+	if !ok {
+		return false, false // the attribute is only believed where the body is an event
+	}
+	if !pass {
+		return true, true
+	}
+	attrs := lr.Attributes()
+	attrs.PutStr(record.AttrEventType, record.Scan)
+	attrs.PutStr(record.AttrScanID, id)
+	if status != "" {
+		attrs.PutStr(record.AttrScanStatus, status)
+	}
+	lr.Body().SetStr(raw)
+	return true, false
+}
