@@ -182,6 +182,7 @@ func (s *state) markThrough(o *bucket.Object, overlap time.Duration) {
 	}
 	delete(l.Failed, o.Key)
 	l.changed = true
+	s.progressed()
 }
 
 // endPage moves the checkpoint to the next page; with none the listing is through.

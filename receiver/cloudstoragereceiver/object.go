@@ -122,6 +122,9 @@ func (c *cloudStorage) deliver(ctx context.Context, o bucket.Object, how reading
 		return false, err
 	}
 	defer raw.Close()
+	if known && p.Done && p.ETag == raw.Object().ETag { // CloudTrail's notifications have no ETag to tell by
+		return false, errDone
+	}
 	r := &objectReader{c: c, id: id, how: how, raw: raw, object: raw.Object(), base: p.Offset, begun: p}
 	return r.read(ctx)
 }

@@ -75,6 +75,7 @@ func (p *poller) list(ctx context.Context) error {
 		}
 		s.endPage(next, p.cfg.Overlap)
 		if next == "" {
+			p.c.totals.listings.Add(1)
 			return nil
 		}
 		token = next

@@ -13,9 +13,9 @@ import (
 
 // totals is what the receiver has done since its start, for the lines about progress.
 type totals struct {
-	objects, failures, bytes, records, listed atomic.Int64
-	lag                                       atomic.Int64 // nanoseconds, of the object that was read last
-	position                                  atomic.Pointer[string]
+	objects, failures, bytes, records, listed, listings atomic.Int64
+	lag                                                 atomic.Int64 // nanoseconds, of the object that was read last
+	position                                            atomic.Pointer[string]
 }
 
 // reportProgress logs progress at an interval, as long as there is any.

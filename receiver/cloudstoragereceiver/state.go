@@ -23,8 +23,9 @@ const (
 )
 
 const (
-	// flushInterval is how much of what was delivered a crash can make come again.
+	// flushInterval and flushObjects are how much of what was delivered a crash can make come again: what comes first.
 	flushInterval = time.Second
+	flushObjects  = 100
 	// keepProgress is how long the progress of an object is kept that is not finished: as long as a queue keeps a message.
 	keepProgress = 14 * 24 * time.Hour
 	// keepDone is how long it is kept of one that is: nothing that grows by the hour grows after so long.
@@ -60,11 +61,14 @@ type state struct {
 	dirty   bool           // objects
 	listing listing
 
+	unwritten int           // objects that are through since the last write
+	wake      chan struct{} // written to when there are many
+
 	writing sync.Mutex // one flush at a time
 }
 
 func newState(client storage.Client) *state {
-	return &state{client: client, now: time.Now, objects: map[string]progress{}, tries: map[string]int{}, listing: newListing()}
+	return &state{client: client, now: time.Now, objects: map[string]progress{}, tries: map[string]int{}, listing: newListing(), wake: make(chan struct{}, 1)}
 }
 
 // load reads what an earlier life left.
@@ -112,6 +116,7 @@ func (s *state) changes() ([]*storage.Operation, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.unwritten = 0
 	if s.dirty {
 		s.prune()
 		raw, err := json.Marshal(s.objects)
@@ -154,8 +159,19 @@ func (s *state) set(id string, p progress) {
 	defer s.mu.Unlock()
 	s.objects[id] = p
 	s.dirty = true
+	s.progressed()
 	if s.client == nil && len(s.objects) > maxProgress {
 		s.prune()
+	}
+}
+
+// progressed has the state written soon when there is much to lose. The lock is held.
+func (s *state) progressed() {
+	if s.unwritten++; s.unwritten >= flushObjects {
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -188,7 +204,7 @@ func (s *state) forgetTries(message string) {
 	delete(s.tries, message)
 }
 
-// run writes behind until ctx ends, and then once more.
+// run writes behind until ctx ends; Shutdown writes the rest.
 func (s *state) run(ctx context.Context, failed func(error)) {
 	ticker := time.NewTicker(flushInterval)
 	defer ticker.Stop()
@@ -197,9 +213,10 @@ func (s *state) run(ctx context.Context, failed func(error)) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			if err := s.flush(ctx); err != nil && !errors.Is(err, context.Canceled) {
-				failed(err)
-			}
+		case <-s.wake:
+		}
+		if err := s.flush(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			failed(err)
 		}
 	}
 }

@@ -1,0 +1,247 @@
+package cloudstoragereceiver
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/siempipe/siempipe/internal/objectstore"
+	"github.com/siempipe/siempipe/internal/testpeer"
+)
+
+// s3Peer is a strict S3 server with one bucket.
+type s3Peer struct {
+	*testpeer.S3
+	t      *testing.T
+	bucket string
+	client *s3.Client
+}
+
+func startS3(t *testing.T) *s3Peer {
+	p := &s3Peer{S3: testpeer.StartS3(t), t: t, bucket: "logs"}
+	p.CreateBucket(t, p.bucket)
+	p.client = p.Client()
+	return p
+}
+
+func (p *s3Peer) put(key, content string) {
+	p.t.Helper()
+	_, err := p.client.PutObject(context.Background(), &s3.PutObjectInput{Bucket: &p.bucket, Key: &key, Body: strings.NewReader(content)})
+	require.NoError(p.t, err)
+}
+
+// config lists every second.
+func (p *s3Peer) config(c *Config) {
+	c.S3 = optional(S3Config{Bucket: p.bucket, Region: p.Region, Endpoint: p.Endpoint, ForcePathStyle: true})
+	c.Poll = optional(PollConfig{Interval: time.Second, Overlap: time.Hour})
+}
+
+// idle waits until a listing has ended that began after now.
+func (r *running) idle(t *testing.T) {
+	t.Helper()
+	ended := func() int64 { return r.totals.listings.Load() }
+	before := ended()
+	eventually(t, func() bool { return ended() >= before+2 }, func() string { return "no listing ends" })
+}
+
+func TestPoll(t *testing.T) {
+	p := startS3(t)
+	var want []string
+	add := func(key string, n int, pack func(string) string) {
+		text, records := lines(key, n)
+		p.put(key, pack(text))
+		want = append(want, records...)
+	}
+	plain := func(s string) string { return s }
+	for _, key := range []string{"AWSLogs/1/é.json", "AWSLogs/1/a b+c%2B.json", "AWSLogs/1/a&b<c>.json"} {
+		add(key, 2, plain)
+	}
+	add("AWSLogs/1/large.json.gz", 2500, gz)
+	p.put("other/x.json", `{"alert_id":"not under the prefix","detection_type":"other"}`)
+	dir, s := t.TempDir(), newSink()
+	config := func(c *Config) { p.config(c); c.S3.Get().Prefix = "AWSLogs/" }
+	r := start(t, dir, s, config)
+	s.waitFor(t, len(want))
+	r.idle(t)
+	once(t, s, want)
+
+	// Before the last key and behind it, both are new.
+	add("AWSLogs/0/new.json", 2, plain)
+	add("AWSLogs/2/new.json", 2, plain)
+	s.waitFor(t, len(want))
+	r.halt(false)
+	// New content under an old key, while nobody looks.
+	add("AWSLogs/3/new.json", 2, plain)
+	text, records := lines("again", 3)
+	p.put("AWSLogs/0/new.json", text)
+	want = append(want, records...)
+	r = start(t, dir, s, config)
+	s.waitFor(t, len(want))
+	r.idle(t)
+	once(t, s, want)
+	assert.Equal(t, 2, r.counts(t, "objects", "outcome")["read"], "after the restart only what is new was read")
+}
+
+// TestPollStartTime leaves out what was written before.
+func TestPollStartTime(t *testing.T) {
+	p := startS3(t)
+	old, _ := lines("old", 2)
+	p.put("old.json", old)
+	time.Sleep(2100 * time.Millisecond) // dates are in whole seconds
+	border := time.Now().Add(-time.Second)
+	text, want := lines("new", 2)
+	p.put("new.json", text)
+	s := newSink()
+	r := start(t, t.TempDir(), s, func(c *Config) { p.config(c); c.Poll.Get().StartTime = border.UTC().Format(time.RFC3339) })
+	s.waitFor(t, 2)
+	r.idle(t)
+	once(t, s, want)
+}
+
+// TestPollKilled: killed in the middle of a backfill of several pages, without a word to the storage since its last write,
+// the receiver goes on where that was. Nothing is lost, and what comes twice is counted.
+func TestPollKilled(t *testing.T) {
+	p := startS3(t)
+	const objects, records = 2300, 2
+	var want []string
+	for i := range objects {
+		text, more := lines(fmt.Sprintf("%04d", i), records)
+		want = append(want, more...)
+		p.put(fmt.Sprintf("%04d.json", i), text)
+	}
+	dir, s := t.TempDir(), newSink()
+	slow := &slowly{sink: s, pause: 2 * time.Millisecond}
+	for life := 1; life <= 5; life++ {
+		r := start(t, dir, slow, p.config)
+		s.waitFor(t, life*len(want)/7)
+		r.halt(true)
+	}
+	before, _ := s.total()
+	r := start(t, dir, slow, p.config)
+	s.waitFor(t, len(want))
+	r.idle(t)
+	total, distinct := s.total()
+	assert.Equal(t, len(want), distinct)
+	t.Logf("%d records, %d of them twice; %d before the last life", distinct, total-distinct, before)
+	assert.Less(t, total-distinct, len(want)/2, "the checkpoint spares most of it")
+	again := r.counts(t, "objects", "outcome")["read"]
+	assert.Less(t, again, objects, "the last life did not read everything")
+}
+
+// TestPollBroken: objects that cannot be read hold nothing up and end as one invalid record each.
+func TestPollBroken(t *testing.T) {
+	p := startS3(t)
+	text, want := lines("good", 3)
+	p.put("a.json.gz", gz(text)[:20])
+	p.put("b.json", text)
+	p.put("c.json.zst", zst(strings.Repeat("x", 1<<20)))
+	s := newSink()
+	r := start(t, t.TempDir(), s, func(c *Config) { p.config(c); c.MaxTries = 2; c.MaxUnpackedSize = 1 << 16 })
+	eventually(t, func() bool { return len(s.got()) >= 3 && r.counts(t, "objects", "outcome")["broken"] == 4 }, func() string {
+		return fmt.Sprint(s.got(), r.counts(t, "objects", "outcome"))
+	})
+	r.idle(t)
+	got := s.got()
+	for _, record := range want {
+		assert.Equal(t, 1, got[record])
+		delete(got, record)
+	}
+	reasons := ""
+	for body := range got {
+		reasons += body + "\n"
+	}
+	assert.Contains(t, reasons, "s3://logs/a.json.gz")
+	assert.Contains(t, reasons, "ends too early")
+	assert.Contains(t, reasons, "max_unpacked_size")
+	assert.Equal(t, map[string]int{"broken": 4, "read": 1}, r.counts(t, "objects", "outcome"), "they are given up for good")
+}
+
+// TestForbiddenAndMissing: 403 is not 404. With a server that checks rights, a user who has none waits and loses nothing;
+// once the rights are there all comes.
+func TestForbiddenAndMissing(t *testing.T) {
+	p := startS3(t)
+	text, want := lines("a", 2)
+	p.put("a.json", text)
+	p.command("create-user", "-a", "reader", "-s", "reader-secret", "-r", "user")
+	t.Setenv("AWS_ACCESS_KEY_ID", "reader")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "reader-secret")
+	s := newSink()
+	r := start(t, t.TempDir(), s, func(c *Config) { p.config(c); c.MaxTries = 1 })
+	eventually(t, func() bool { r.status.mu.Lock(); defer r.status.mu.Unlock(); return r.status.failing }, func() string { return "no failure" })
+	time.Sleep(2 * time.Second)
+	assert.Empty(t, s.got(), "a refusal of everything is not given up")
+
+	list := `{"Effect":"Allow","Principal":{"AWS":["reader"]},"Action":["s3:ListBucket"],"Resource":["arn:aws:s3:::logs"]}`
+	p.policy(list)
+	eventually(t, func() bool { return r.counts(t, "objects", "outcome")["forbidden"] > 1 }, func() string { return fmt.Sprint(r.counts(t, "objects", "outcome")) })
+	assert.Empty(t, s.got())
+	get := `{"Effect":"Allow","Principal":{"AWS":["reader"]},"Action":["s3:GetObject"],"Resource":["arn:aws:s3:::logs/*"]}`
+	p.policy(list, get)
+	s.waitFor(t, len(want))
+	r.idle(t)
+	once(t, s, want)
+
+	// One object alone that is refused, while others are read, is its own fault.
+	p.policy(list, get, `{"Effect":"Deny","Principal":{"AWS":["reader"]},"Action":["s3:GetObject"],"Resource":["arn:aws:s3:::logs/secret.json"]}`)
+	p.put("secret.json", text)
+	s.waitFor(t, len(want)+1)
+	r.idle(t)
+	for _, record := range want {
+		delete(s.bodies, record)
+	}
+	for body := range s.got() {
+		assert.Contains(t, body, "forbidden (allow s3:GetObject")
+		assert.Contains(t, body, "secret.json")
+	}
+}
+
+// command runs an administrator's command of the server.
+func (p *s3Peer) command(args ...string) {
+	p.t.Helper()
+	binary := testpeer.Tool(p.t, "versitygw", "github.com/versity/versitygw/cmd/versitygw")
+	cmd := exec.Command(binary, append([]string{"admin", "-a", p.AccessKey, "-s", p.SecretKey, "-er", p.Endpoint, "--region", p.Region}, args...)...)
+	cmd.Env = os.Environ()
+	out, err := cmd.CombinedOutput()
+	require.NoError(p.t, err, string(out))
+}
+
+func (p *s3Peer) policy(statements ...string) {
+	p.t.Helper()
+	policy := `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
+	_, err := p.client.PutBucketPolicy(context.Background(), &s3.PutBucketPolicyInput{Bucket: &p.bucket, Policy: &policy})
+	require.NoError(p.t, err)
+}
+
+// TestLoop: what this collector writes is not read by it.
+func TestLoop(t *testing.T) {
+	p := startS3(t)
+	release := objectstore.Claim(objectstore.Destination{Endpoint: p.Endpoint, Bucket: p.bucket, Root: "Panoptica"})
+	defer release()
+	text, want := lines("input", 2)
+	p.put("input.json", text)
+	p.put("Panoptica/other/x.json", `{"alert_id":"own","detection_type":"other"}`)
+	p.put("PanopticaNot/x.json", `{"alert_id":"not own","detection_type":"other"}`)
+	want = append(want, `{"alert_id":"not own","detection_type":"other"}`)
+	s := newSink()
+	r := start(t, t.TempDir(), s, p.config)
+	s.waitFor(t, len(want))
+	r.idle(t)
+	once(t, s, want)
+
+	for _, prefix := range []string{"Panoptica/", "Panoptica/other/"} {
+		_, err := tryStart(t, t.TempDir(), s, func(c *Config) { p.config(c); c.S3.Get().Prefix = prefix })
+		require.ErrorContains(t, err, "this collector itself writes to logs/Panoptica")
+	}
+	whole := objectstore.Claim(objectstore.Destination{Endpoint: strings.ToUpper(p.Endpoint) + "/", Bucket: p.bucket})
+	defer whole()
+	_, err := tryStart(t, t.TempDir(), s, p.config)
+	require.ErrorContains(t, err, "this collector itself writes to logs/")
+}
