@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode"
 )
 
 // Entry is a rule with further conditions that are asked of records that it matches.
@@ -227,7 +228,8 @@ func needed(expr string) string {
 	visit = func(re *syntax.Regexp) {
 		switch re.Op {
 		case syntax.OpLiteral:
-			if re.Flags&syntax.FoldCase == 0 && len(string(re.Rune)) > len(longest) {
+			caseless := !slices.ContainsFunc(re.Rune, func(r rune) bool { return unicode.SimpleFold(r) != r })
+			if (re.Flags&syntax.FoldCase == 0 || caseless) && len(string(re.Rune)) > len(longest) {
 				longest = string(re.Rune)
 			}
 		case syntax.OpConcat, syntax.OpCapture, syntax.OpPlus:
