@@ -38,7 +38,7 @@ type Finding struct {
 
 	index [numFields]int32 // of the member, plus one
 	enum  [numFields]int8  // of the value in the rule's enum, plus one
-	times [numFields]time.Time
+	times [numFields - firstTime]time.Time
 	// checked is what a rule is looking at; it stands here because what goes to a rule's function would else be allocated.
 	checked value
 }
@@ -46,7 +46,8 @@ type Finding struct {
 // Check holds the members of one object against the schema. Unknown members are left alone; a schema field that stands
 // twice is an error, since readers disagree which one counts. The error is a *Error, for the first field that is wrong.
 func (f *Finding) Check(members []jsonscan.Member) error {
-	*f = Finding{Fixes: f.Fixes[:0]}
+	f.Fixes = f.Fixes[:0]
+	f.index, f.enum = [numFields]int32{}, [numFields]int8{}
 	for i := range members {
 		m := &members[i]
 		field := fieldOf(m.Key())
@@ -72,7 +73,9 @@ func (f *Finding) checkField(field Field, m *jsonscan.Member, index int) (reason
 	if r.enum == nil {
 		f.checked = value{Member: m}
 		reason = r.check(&f.checked)
-		f.times[field] = f.checked.time
+		if field >= firstTime {
+			f.times[field-firstTime] = f.checked.time
+		}
 		return reason
 	}
 	if m.Kind != jsonscan.String {
@@ -111,7 +114,12 @@ func (f *Finding) Text(members []jsonscan.Member, field Field) string {
 func (f *Finding) Has(field Field) bool { return f.index[field] != 0 }
 
 // Time is the value of a date-time field, zero when absent.
-func (f *Finding) Time(field Field) time.Time { return f.times[field] }
+func (f *Finding) Time(field Field) time.Time {
+	if field < firstTime || f.index[field] == 0 {
+		return time.Time{}
+	}
+	return f.times[field-firstTime]
+}
 
 // EventType is the detection type, or other when the finding has none.
 func (f *Finding) EventType() string {

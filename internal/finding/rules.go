@@ -87,35 +87,43 @@ func isRelatedResources(v *value) string {
 	if v.Kind != jsonscan.Array {
 		return want("array of arrays of strings", v)
 	}
-	if v.Value == "[]" {
-		return ""
-	}
-	var scratch [8]jsonscan.Member
-	outer, err := jsonscan.Elements(scratch[:0], v.Value)
-	if err != nil {
-		return err.Error()
-	}
-	for i := range outer {
-		if outer[i].Kind != jsonscan.Array {
-			return fmt.Sprintf("element %d is %s, want array of strings", i, outer[i].Kind)
+	reason := ""
+	eachElement(v.Value, func(i int, outer string, kind jsonscan.Kind) bool {
+		if kind != jsonscan.Array {
+			reason = fmt.Sprintf("element %d is %s, want array of strings", i, kind)
+			return false
 		}
-		var scratch [8]jsonscan.Member
-		inner, err := jsonscan.Elements(scratch[:0], outer[i].Value)
-		if err != nil {
-			return err.Error()
-		}
-		for j := range inner {
-			if inner[j].Kind != jsonscan.String {
-				return fmt.Sprintf("element %d.%d is %s, want string", i, j, inner[j].Kind)
+		eachElement(outer, func(j int, _ string, kind jsonscan.Kind) bool {
+			if kind != jsonscan.String {
+				reason = fmt.Sprintf("element %d.%d is %s, want string", i, j, kind)
 			}
+			return reason == ""
+		})
+		return reason == ""
+	})
+	return reason
+}
+
+// eachElement calls f for each element of an array that was scanned before, until f says false.
+func eachElement(array string, f func(i int, element string, kind jsonscan.Kind) bool) {
+	at := jsonscan.SkipBlanks(array, 1)
+	for i := 0; at < len(array) && array[at] != ']'; i++ {
+		end, kind, ok := jsonscan.Skip(array, at)
+		if !ok || !f(i, array[at:end], kind) {
+			return
+		}
+		if at = jsonscan.SkipBlanks(array, end); at < len(array) && array[at] == ',' {
+			at = jsonscan.SkipBlanks(array, at+1)
 		}
 	}
-	return ""
 }
 
 func isRiskParams(v *value) string {
 	if v.Kind != jsonscan.Object {
 		return want("object", v)
+	}
+	if !strings.Contains(v.Value, "risk_score") && !strings.Contains(v.Value, `\`) {
+		return ""
 	}
 	var scratch [8]jsonscan.Member
 	members, _, err := jsonscan.Members(scratch[:0], v.Value)

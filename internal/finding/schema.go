@@ -37,6 +37,8 @@ const (
 	DetectionTimestamp
 	FirstSeenTimestamp
 	numFields
+
+	firstTime = DetectionTimestamp // from here on all are date-times
 )
 
 // rule says what the value of a field must be. Exactly one of its members beside name is set.

@@ -11,6 +11,7 @@ package jsonscan
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -233,21 +234,38 @@ func (sc *scanner) object(dst []Member, i, depth int, keep bool) (members []Memb
 		if s[i] != '"' {
 			return dst, i, syntaxError(i, "unexpected "+printable(s[i])+" where a name is due")
 		}
-		nameEnd, nameEscaped, err := sc.str(i)
-		if err != nil {
-			return dst, i, err
+		nameEnd, nameEscaped := plain(s, i+1)+1, false
+		if nameEnd > len(s) || s[nameEnd-1] != '"' { // an escape, text outside ASCII, an error, or the end is near
+			var err error
+			if nameEnd, nameEscaped, err = sc.str(i); err != nil {
+				return dst, i, err
+			}
 		}
 		name := s[i+1 : nameEnd-1]
 		if i = sc.blanks(nameEnd); i >= len(s) || s[i] != ':' {
 			return dst, i, &SyntaxError{Offset: i, Msg: "no colon after a name", Short: i >= len(s)}
 		}
 		i = sc.blanks(i + 1)
-		valueEnd, kind, escaped, err := sc.value(i, depth)
-		if err != nil {
-			return dst, i, err
+		valueEnd, kind, escaped := 0, String, false
+		if i < len(s) && s[i] == '"' {
+			valueEnd = plain(s, i+1) + 1
+		}
+		if valueEnd == 0 || valueEnd > len(s) || s[valueEnd-1] != '"' {
+			var err error
+			if valueEnd, kind, escaped, err = sc.value(i, depth); err != nil {
+				return dst, i, err
+			}
 		}
 		if keep {
-			dst = append(dst, Member{Name: name, Value: s[i:valueEnd], Offset: i, Kind: kind, Escaped: escaped, NameEscaped: nameEscaped})
+			// Field by field: a literal is made on the stack and copied, which costs more than scanning the value.
+			n := len(dst)
+			if n == cap(dst) {
+				dst = slices.Grow(dst, 1)
+			}
+			dst = dst[:n+1]
+			m := &dst[n]
+			m.Name, m.Value, m.Offset = name, s[i:valueEnd], i
+			m.Kind, m.Escaped, m.NameEscaped = kind, escaped, nameEscaped
 		}
 		i = sc.blanks(valueEnd)
 		if i >= len(s) {
@@ -305,7 +323,19 @@ const (
 func special(x uint64) uint64 {
 	quote := x ^ lsb*'"'
 	slash := x ^ lsb*'\\'
-	return ((quote-lsb)&^quote | (slash-lsb)&^slash | (x-lsb*0x20)&^x | x) & msb
+	// A byte below 0x80 that is none of them stays below 0x80 in each difference; one outside ASCII is marked by x itself.
+	return ((quote - lsb) | (slash - lsb) | (x - lsb*0x20) | x) & msb
+}
+
+// plain returns the index of the first byte at or after i that special marks, or of one of the last seven of s.
+func plain(s string, i int) int {
+	for i+8 <= len(s) {
+		if m := special(load(s, i)); m != 0 {
+			return i + bits.TrailingZeros64(m)/8
+		}
+		i += 8
+	}
+	return i
 }
 
 // load reads eight bytes at i, little endian. The compiler makes one load of it.
@@ -321,13 +351,7 @@ func (sc *scanner) str(i int) (end int, escaped bool, err error) {
 	start := i
 	i++
 	for {
-		for i+8 <= len(s) {
-			if m := special(load(s, i)); m != 0 {
-				i += bits.TrailingZeros64(m) / 8
-				break
-			}
-			i += 8
-		}
+		i = plain(s, i)
 		if i >= len(s) {
 			return i, escaped, short(start, "string without end")
 		}

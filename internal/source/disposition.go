@@ -31,9 +31,7 @@ func decisionOf(name string) decision {
 	if len(name) > longest || len(name) < len("state") {
 		return noDecision
 	}
-	switch name[0] | 0x20 {
-	case 'd', 'i', 'r', 's': // all the names below; most members end here
-	default:
+	if !mayDecide(name[0]|0x20, name[1]|0x20) { // most members end here
 		return noDecision
 	}
 	var folded [longest]byte
@@ -66,6 +64,21 @@ func decisionOf(name string) decision {
 		return saysStatus
 	}
 	return noDecision
+}
+
+// mayDecide tells by the first two letters whether a name can be one of decisionOf's.
+func mayDecide(first, second byte) bool {
+	switch first {
+	case 'd':
+		return second == 'i' // dismissed, disposition
+	case 'i':
+		return second == 'g' || second == 's' // ignored, is_…
+	case 'r':
+		return second == 'e' // resolved
+	case 's':
+		return second == 'n' || second == 't' // snoozed, status, state
+	}
+	return false
 }
 
 // dispositionOf reads what people decided from the members of a finding. A plain yes or no outweighs a status. The same
