@@ -61,9 +61,6 @@ func (c *cutter) envelope(isRecord bool) error {
 			if opened {
 				c.pos += next
 				c.scanID, c.scanStatus = "", ""
-				if c.scanEnds && scanID != "" {
-					return c.emitItem(Item{Index: c.count, ScanID: scanID, ScanStatus: scanStatus, ScanEnd: true, Offset: c.offset(0), End: c.offset(0)})
-				}
 				return nil
 			}
 			return c.emit(next)

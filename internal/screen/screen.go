@@ -17,7 +17,8 @@ const (
 	Resolved   = "resolved"
 	Suppressed = "suppressed"
 	Invalid    = "invalid"
-	Empty      = "empty" // nothing but blanks; decided before parsing
+	Empty      = "empty"  // nothing but blanks; decided before parsing
+	Header     = "header" // the names of a flow log's fields, which is no record
 )
 
 // Exclude says which findings are dropped by what people decided about them.

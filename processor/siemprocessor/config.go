@@ -40,6 +40,7 @@ func (c *Config) options() source.Options {
 		SourceLabel:       c.SourceLabel,
 		ScansAsFindings:   c.ScansAsFindings,
 		VerdictSeverities: c.ScanSeverities,
+		VPCFlowFields:     c.VpcFlowFields,
 		MaxRecordBytes:    c.MaxRecordBytes,
 	}
 }

@@ -60,8 +60,6 @@ type Config struct {
 	MaxRecordBytes int `mapstructure:"max_record_bytes"`
 	// What becomes of records that cannot be parsed or fail their schema; keep sends them on as event type invalid.
 	OnInvalid string `mapstructure:"on_invalid"`
-	// What becomes of events that say how far a scan is. pass lets them go on, for a finding_state processor behind; ignore drops the ends of scan envelopes and reads events that come on their own like any record.
-	ScanEvents string `mapstructure:"scan_events"`
 	// Severities of Perception Point verdicts where they differ from the default; by code or word, unknown for verdicts without a row. A value is Information, Low, Medium, High, Critical or none.
 	ScanSeverities map[string]string `mapstructure:"scan_severities,omitempty"`
 	// Turn Perception Point scans into findings of the Panoptica SIEM schema.
@@ -74,6 +72,8 @@ type Config struct {
 	Suppressions Suppressions `mapstructure:"suppressions"`
 	// Tenant of records that name none; starts with id.
 	TenantID string `mapstructure:"tenant_id,omitempty"`
+	// Names of the fields of VPC flow logs whose lines come without a header, with blanks between them as in one; empty means the default format, version 2.
+	VpcFlowFields string `mapstructure:"vpc_flow_fields,omitempty"`
 	// prevent unkeyed literal initialization
 	_ struct{}
 }
@@ -86,8 +86,8 @@ func (c *Config) Validate() error {
 		err = errors.Join(err, errors.New("body must be one of [json, map]"))
 	}
 
-	if !slices.Contains([]string{"auto", "panoptica", "perception_point", "perception_point_audit", "perception_point_syslog"}, c.Format) {
-		err = errors.Join(err, errors.New("format must be one of [auto, panoptica, perception_point, perception_point_audit, perception_point_syslog]"))
+	if !slices.Contains([]string{"auto", "panoptica", "perception_point", "perception_point_audit", "perception_point_syslog", "aws.alb", "aws.aurora_mysql_audit", "aws.cloudtrail", "aws.cloudtrail_digest", "aws.cloudtrail_insight", "aws.cloudwatch_events", "aws.guardduty", "aws.s3_server_access", "aws.vpc_dns", "aws.vpc_flow", "aws.waf_web_acl", "azure.signin", "gcp.audit"}, c.Format) {
+		err = errors.Join(err, errors.New("format must be one of [auto, panoptica, perception_point, perception_point_audit, perception_point_syslog, aws.alb, aws.aurora_mysql_audit, aws.cloudtrail, aws.cloudtrail_digest, aws.cloudtrail_insight, aws.cloudwatch_events, aws.guardduty, aws.s3_server_access, aws.vpc_dns, aws.vpc_flow, aws.waf_web_acl, azure.signin, gcp.audit]"))
 	}
 
 	if c.MaxRecordBytes < 1 {
@@ -96,10 +96,6 @@ func (c *Config) Validate() error {
 
 	if !slices.Contains([]string{"keep", "drop"}, c.OnInvalid) {
 		err = errors.Join(err, errors.New("on_invalid must be one of [keep, drop]"))
-	}
-
-	if !slices.Contains([]string{"ignore", "pass"}, c.ScanEvents) {
-		err = errors.Join(err, errors.New("scan_events must be one of [ignore, pass]"))
 	}
 
 	if inner_err := validateScanSeverities(c.ScanSeverities); inner_err != nil {
@@ -120,7 +116,6 @@ func createDefaultConfig() component.Config {
 		Format:          "auto",
 		MaxRecordBytes:  1048576,
 		OnInvalid:       "keep",
-		ScanEvents:      "ignore",
 		ScansAsFindings: false,
 		Suppressions:    NewDefaultSuppressions(),
 	}

@@ -47,10 +47,3 @@ func TestConfigValidate_InvalidEnumOnInvalid(t *testing.T) {
 
 	require.ErrorContains(t, cfg.Validate(), "on_invalid must be one of")
 }
-
-func TestConfigValidate_InvalidEnumScanEvents(t *testing.T) {
-	cfg := createDefaultConfig().(*Config)
-	cfg.ScanEvents = "__invalid__"
-
-	require.ErrorContains(t, cfg.Validate(), "scan_events must be one of")
-}

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/siempipe/siempipe/internal/otelrecord"
+	"github.com/siempipe/siempipe/internal/payload"
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/internal/screen"
 	"github.com/siempipe/siempipe/internal/source"
@@ -125,12 +126,12 @@ func (p *siem) process(ctx context.Context, logs plog.Logs) (plog.Logs, error) {
 	var n counts
 	logs.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
 		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
+			b := batch{worker: w, now: now, more: plog.NewLogRecordSlice(), counts: &n}
 			sl.LogRecords().RemoveIf(func(lr plog.LogRecord) bool {
 				n.in++
-				reason, rule := p.one(w, lr, now)
-				n.add(&w.rec, reason, rule)
-				return reason != ""
+				return !p.one(&b, lr)
 			})
+			b.more.MoveAndAppendTo(sl.LogRecords())
 			return sl.LogRecords().Len() == 0
 		})
 		return rl.ScopeLogs().Len() == 0
@@ -143,44 +144,114 @@ func (p *siem) process(ctx context.Context, logs plog.Logs) (plog.Logs, error) {
 	return logs, nil
 }
 
-// one parses a record in place and says why it is dropped, "" when it goes on.
-func (p *siem) one(w *worker, lr plog.LogRecord, now time.Time) (reason, rule string) {
-	received := now
+// batch is what the records of one scope share while they are parsed.
+type batch struct {
+	*worker
+	now    time.Time
+	more   plog.LogRecordSlice // records that are made beside those that came
+	counts *counts
+}
+
+// one parses a record in place and reports whether it goes on.
+func (p *siem) one(b *batch, lr plog.LogRecord) bool {
+	received := b.now
 	if ts := lr.ObservedTimestamp(); ts != 0 {
 		received = ts.AsTime()
 	}
 	raw, err := otelrecord.Raw(lr)
-	if err == nil {
-		if taken, drop := p.scanEvent(lr, raw); taken {
-			w.rec = record.Record{}
-			if drop {
-				return reasonScanEvent, ""
-			}
-			return "", ""
-		}
-	}
 	switch {
 	case err != nil:
-		w.rec = source.NewInvalid(lr.Body().AsString(), formatOf(lr, p.cfg.Format), err.Error(), received)
+		b.rec = source.NewInvalid(lr.Body().AsString(), formatOf(lr, p.cfg.Format), err.Error(), received)
 	case strings.TrimSpace(raw) == "":
-		w.rec = record.Record{}
-		return screen.Empty, ""
-	case p.alreadyInvalid(w, lr, raw):
+		b.rec = record.Record{}
+		b.counts.add(&b.rec, screen.Empty, "")
+		return false
+	case p.alreadyInvalid(b.worker, lr, raw):
 	default:
-		w.parser.Parse(raw, formatOf(lr, ""), received, &w.rec)
+		in := source.Context{Format: formatOf(lr, ""), Fields: attr(lr, record.AttrFields), Origin: attr(lr, record.AttrOrigin), Received: received}
+		b.parser.ParseIn(raw, in, &b.rec)
+		if b.rec.EventType == record.Invalid {
+			if source.IsHeader(in.Format, strings.TrimSpace(raw)) {
+				b.rec = record.Record{}
+				b.counts.add(&b.rec, screen.Header, "")
+				return false
+			}
+			if p.takeApart(b, lr, raw, in) {
+				return false
+			}
+		}
+		lr.Attributes().Remove(record.AttrFields)
 	}
-
-	if reason, rule = w.screen.Drops(&w.rec, p.suppressions.List(), now); reason != "" {
-		return reason, rule
+	findings := b.parser.Findings()
+	goesOn := p.write(b, lr)
+	for _, b.rec = range findings {
+		p.writeMore(b, lr)
 	}
+	return goesOn
+}
 
-	otelrecord.Write(&w.rec, lr)
+// takeApart parses the records of a vendor's envelope, a file on one line, and reports whether raw is one. They stand in the
+// place of lr.
+func (p *siem) takeApart(b *batch, lr plog.LogRecord, raw string, in source.Context) bool {
+	if !payload.IsEnvelope(raw) {
+		return false
+	}
+	var items []payload.Item
+	_ = payload.Cut(strings.NewReader(raw), payload.Options{Format: in.Format, Fields: in.Fields}, func(item payload.Item) error {
+		items = append(items, item) // neither this nor the reader fails
+		return nil
+	})
+	if len(items) == 1 && !items[0].Inside { // an object that only begins like one
+		return false
+	}
+	origin := in.Origin
+	for i := range items {
+		item := &items[i]
+		in.Fields = item.Fields
+		if origin != "" {
+			in.Origin = otelrecord.Origin(origin, item.Offset)
+		}
+		if item.Err != nil {
+			b.rec = source.NewInvalid(item.Raw, in.Format, item.Err.Error(), in.Received)
+			p.writeMore(b, lr)
+			continue
+		}
+		b.parser.ParseIn(item.Raw, in, &b.rec)
+		findings := b.parser.Findings()
+		p.writeMore(b, lr)
+		for _, b.rec = range findings {
+			p.writeMore(b, lr)
+		}
+	}
+	return true
+}
+
+// writeMore adds b.rec as a record of its own that has lr's other attributes, unless it is dropped.
+func (p *siem) writeMore(b *batch, lr plog.LogRecord) {
+	made := b.more.AppendEmpty()
+	lr.Attributes().CopyTo(made.Attributes())
+	made.Attributes().Remove(record.AttrFields)
+	if !p.write(b, made) {
+		last := b.more.Len() - 1
+		n := 0
+		b.more.RemoveIf(func(plog.LogRecord) bool { n++; return n > last })
+	}
+}
+
+// write puts b.rec into lr and reports whether it goes on.
+func (p *siem) write(b *batch, lr plog.LogRecord) bool {
+	reason, rule := b.screen.Drops(&b.rec, p.suppressions.List(), b.now)
+	b.counts.add(&b.rec, reason, rule)
+	if reason != "" {
+		return false
+	}
+	otelrecord.Write(&b.rec, lr)
 	if p.cfg.Body == bodyMap {
 		if err := otelrecord.SetMapBody(lr); err != nil { // cannot be: the parser made the body
 			p.logger.Error("Body left as a string", zap.Error(err))
 		}
 	}
-	return "", ""
+	return true
 }
 
 // alreadyInvalid reads a record that a receiver found to be invalid: it could not be cut out of its payload, so there
@@ -191,6 +262,14 @@ func (p *siem) alreadyInvalid(w *worker, lr plog.LogRecord, raw string) bool {
 		return false
 	}
 	return otelrecord.Read(lr, &w.rec) == nil
+}
+
+// attr is the text of an attribute, "" when it is not there.
+func attr(lr plog.LogRecord, name string) string {
+	if value, ok := lr.Attributes().Get(name); ok {
+		return value.AsString()
+	}
+	return ""
 }
 
 func formatOf(lr plog.LogRecord, otherwise string) string {
