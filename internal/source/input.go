@@ -6,7 +6,8 @@ import (
 	"github.com/siempipe/siempipe/internal/jsonscan"
 )
 
-// Input is one raw record, scanned once. It belongs to its Parser and is valid until the next Parse.
+// Input is one raw record, scanned once. It belongs to its Parser and is valid until the next Parse. It keeps the record
+// alive until then: to let go of it after each would cost more than many a check.
 type Input struct {
 	// Context is what the receiver knows of the record.
 	Context
@@ -33,20 +34,18 @@ var errNoObject error = &jsonscan.SyntaxError{Msg: "not a JSON object"}
 const blanks = " \t\r\n\uFEFF"
 
 func (in *Input) scan(raw string) {
+	before := len(in.Members)
 	in.Raw = strings.Trim(raw, blanks)
 	if in.Raw != "" && in.Raw[0] != '{' { // a line, whose error need not be made for each
 		in.Members, in.Compact, in.JSONErr = in.Members[:0], false, errNoObject
 	} else {
 		in.Members, in.Compact, in.JSONErr = jsonscan.Members(in.Members[:0], in.Raw)
 	}
+	if n := len(in.Members); n < before { // what is left of earlier records would keep them alive
+		clear(in.Members[n:before])
+	}
 	in.IsObject = in.JSONErr == nil
 	in.marks, in.marked = 0, false
-}
-
-// reset lets go of the text, so that a pooled parser keeps none alive.
-func (in *Input) reset() {
-	clear(in.Members)
-	*in = Input{Members: in.Members[:0]}
 }
 
 // Get is the last member of that exact name, nil when there is none.

@@ -42,7 +42,7 @@ type Options struct {
 }
 
 // Parser reads records. It is not safe for concurrent use; keep one for each goroutine. It keeps scratch between
-// records, but no part of a record.
+// records, and the last record itself.
 type Parser struct {
 	opts    Options
 	in      Input
@@ -115,7 +115,6 @@ func (p *Parser) ParseIn(raw string, in Context, rec *record.Record) {
 	if err := p.parse(raw, in.Format, rec); err != nil {
 		*rec = NewInvalid(raw, rec.Format, err.Error(), in.Received)
 	}
-	p.in.reset()
 	p.row.release()
 	if cap(p.buf) > maxScratch {
 		p.buf = nil
