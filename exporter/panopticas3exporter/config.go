@@ -3,9 +3,6 @@ package panopticas3exporter
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -24,14 +21,10 @@ const (
 	partitionByExport = "export"
 	testOff           = "off"
 	testOnStart       = "on_start"
-	sseAES256         = "AES256"
-	sseKMS            = "aws:kms"
 )
 
 // Defaults, with what speaks for them.
 const (
-	defaultRoot = "Panoptica"
-	defaultACL  = "bucket-owner-full-control" // what Panoptica's access policy asks for
 	// An upload of the largest batch takes seconds; a store that needs longer is down.
 	defaultTimeout = 30 * time.Second
 	// Panoptica promises events in the bucket within a minute; half of it is left for the upload and one retry.
@@ -106,35 +99,13 @@ func createDefaultConfig() component.Config {
 		TimeoutConfig: exporterhelper.TimeoutConfig{Timeout: defaultTimeout},
 		RetryConfig:   retry,
 		QueueConfig:   configoptional.Some(queue),
-		ACL:           defaultACL,
-		Root:          defaultRoot,
+		ACL:           objectstore.DefaultACL,
+		Root:          objectstore.DefaultRoot,
 		PartitionTime: partitionByEvent,
 		Compression:   string(objectstore.None),
 		TestMessage:   testOff,
 	}
 }
-
-// Limits of AWS.
-const (
-	maxRootBytes       = 256 // of the 1,024 of a key; the rest is at most 128 for each segment and 60 for the file
-	maxTags            = 10
-	maxTagKeyBytes     = 128
-	maxTagValueBytes   = 256
-	maxExternalIDBytes = 1224
-)
-
-// acls are the canned ACLs of objects that do not hand findings to strangers.
-// Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl
-var acls = []string{"", defaultACL, "bucket-owner-read", "private", "aws-exec-read"}
-
-var (
-	tagText     = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
-	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
-	externalID  = regexp.MustCompile(`^[\w+=,.@:/-]{2,}$`)
-	bucketName  = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$|^arn:[a-z-]+:s3`)
-	roleARN     = regexp.MustCompile(`^arn:[a-z-]+:iam::\d{12}:role/.+`)
-	accountID   = regexp.MustCompile(`^\d{12}$`)
-)
 
 // Validate names every key that is wrong.
 func (c *Config) Validate() error {
@@ -155,50 +126,13 @@ func (c *Config) Validate() error {
 		bad("bucket", "required, or directory in its place")
 	case c.Bucket != "" && c.Directory != "":
 		bad("directory", "set beside bucket; use two exporters")
-	case c.Bucket != "" && !bucketName.MatchString(c.Bucket):
-		bad("bucket", "%q is no bucket name", c.Bucket)
 	}
-	if c.RoleARN != "" && !roleARN.MatchString(c.RoleARN) {
-		bad("role_arn", "%q is no ARN of an IAM role", c.RoleARN)
+	options := c.s3()
+	for _, m := range options.Mistakes() {
+		bad(strings.ReplaceAll(m.Key, ".", "::"), "%s", m.Text)
 	}
-	if c.RoleARN == "" && (c.ExternalID != "" || c.SessionName != "") {
-		bad("role_arn", "required with external_id or session_name")
-	}
-	if c.ExternalID != "" && (!externalID.MatchString(c.ExternalID) || len(c.ExternalID) > maxExternalIDBytes) {
-		bad("external_id", "%q, want 2 to %d of letters, digits and _+=,.@:/-", c.ExternalID, maxExternalIDBytes)
-	}
-	if c.SessionName != "" && !sessionName.MatchString(c.SessionName) {
-		bad("session_name", "%q, want 2 to 64 of letters, digits and _+=,.@-", c.SessionName)
-	}
-	if len(c.Root) > maxRootBytes {
-		bad("root", "%d bytes, want at most %d", len(c.Root), maxRootBytes)
-	}
-	if !slices.Contains(acls, c.ACL) {
-		bad("acl", "%q, want one of %s; others hand findings to strangers", c.ACL, strings.Join(acls[1:], ", "))
-	}
-	if len(c.Tags) > maxTags {
-		bad("tags", "%d, an object takes %d", len(c.Tags), maxTags)
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.Tags)) {
-		value := c.Tags[name]
-		switch {
-		case name == "" || len(name) > maxTagKeyBytes || len(value) > maxTagValueBytes:
-			bad("tags::"+name, "want a key of 1 to %d and a value of at most %d bytes", maxTagKeyBytes, maxTagValueBytes)
-		case !tagText.MatchString(name) || !tagText.MatchString(value):
-			bad("tags::"+name, "want letters, digits, blanks and _.:/=+-@ only")
-		}
-	}
-	if c.Endpoint != "" && !strings.HasPrefix(c.Endpoint, "http://") && !strings.HasPrefix(c.Endpoint, "https://") {
-		bad("endpoint", "%q, want a URL with http:// or https://", c.Endpoint)
-	}
-	if c.SSE.Type != "" {
-		oneOf("server_side_encryption::type", c.SSE.Type, sseAES256, sseKMS)
-	}
-	if c.SSE.KMSKeyID != "" && c.SSE.Type != sseKMS {
-		bad("server_side_encryption::kms_key_id", "needs type %s", sseKMS)
-	}
-	if c.ExpectedBucketOwner != "" && !accountID.MatchString(c.ExpectedBucketOwner) {
-		bad("expected_bucket_owner", "%q, want 12 digits", c.ExpectedBucketOwner)
+	if len(c.Root) > objectstore.MaxRootBytes {
+		bad("root", "%d bytes, want at most %d", len(c.Root), objectstore.MaxRootBytes)
 	}
 	oneOf("partition_time", c.PartitionTime, partitionByEvent, partitionByExport)
 	oneOf("compression", c.Compression, string(objectstore.None), string(objectstore.Gzip), string(objectstore.Zstd))

@@ -210,7 +210,7 @@ func TestHeaders(t *testing.T) {
 			proxy := testpeer.StartProxy(t, server.Endpoint)
 			cfg := onBucket(server, "lake")
 			cfg.Endpoint = proxy.URL
-			cfg.SSE.Type, cfg.SSE.KMSKeyID = sseKMS, "alias/siem"
+			cfg.SSE.Type, cfg.SSE.KMSKeyID = objectstore.SSEKMS, "alias/siem"
 			cfg.StorageClass, cfg.Tags = "STANDARD_IA", map[string]string{"team": "sec ops+1", "a": "ä"}
 			store, err := objectstore.NewS3(t.Context(), cfg.s3())
 			require.NoError(t, err)

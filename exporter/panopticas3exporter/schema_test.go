@@ -11,7 +11,7 @@ func TestConfigSchema(t *testing.T) {
 	configschema.Check(t, "exporter/panoptica_s3", createDefaultConfig(), configschema.Enums{
 		"compression":                  {string(objectstore.None), string(objectstore.Gzip), string(objectstore.Zstd)},
 		"partition_time":               {partitionByEvent, partitionByExport},
-		"server_side_encryption::type": {sseAES256, sseKMS},
+		"server_side_encryption::type": {objectstore.SSEAES256, objectstore.SSEKMS},
 		"test_message":                 {testOff, testOnStart},
 	})
 }

@@ -83,13 +83,8 @@ func (w *writer) shutdown(context.Context) error {
 	return nil
 }
 
-// Of test messages.
-const (
-	testEventType = "test"
-	testAccount   = "siempipe"
-	// testTimeout bounds how long a store that does not answer keeps the collector from starting.
-	testTimeout = 10 * time.Second
-)
+// testTimeout bounds how long a store that does not answer keeps the collector from starting.
+const testTimeout = 10 * time.Second
 
 // test puts one object, as Panoptica's console does on Test Message, and says in log and status how it went. A store that
 // is down or refuses does not keep the collector from starting: records wait in the queue until somebody mended it.
@@ -99,16 +94,16 @@ func (w *writer) test(ctx context.Context) {
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
-	now := time.Now().UTC()
-	p := objectstore.Partition{EventType: testEventType, Day: now.Format(time.DateOnly), Account: testAccount}
-	line := fmt.Appendf(nil, `{"test":true,"message":"siempipe can write here","sent_at":"%s"}`+"\n", now.Format(time.RFC3339Nano))
-	key, err := w.put(ctx, p, now, line)
+	o, err := objectstore.TestMessage(w.cfg.Root, time.Now())
+	if err == nil {
+		err = w.putObject(ctx, o)
+	}
 	w.report(err)
 	if err != nil {
 		w.logger.Error("Test message not stored; records wait until the store takes them", zap.Error(err))
 		return
 	}
-	w.logger.Info("Test message stored", zap.String("key", key))
+	w.logger.Info("Test message stored", zap.String("key", o.Key))
 }
 
 // push stores a request, an object for each of its partitions. What is not stored comes back in the error.
@@ -152,17 +147,21 @@ func (w *writer) put(ctx context.Context, p objectstore.Partition, first time.Ti
 	if err != nil {
 		return "", err
 	}
+	return o.Key, w.putObject(ctx, o)
+}
+
+func (w *writer) putObject(ctx context.Context, o objectstore.Object) error {
 	existed, err := w.store.Put(ctx, o)
 	if err != nil {
-		return o.Key, fmt.Errorf("put %s: %w", o.Key, err)
+		return fmt.Errorf("put %s: %w", o.Key, err)
 	}
 	if existed {
 		w.telemetry.ExporterPanopticaS3ObjectsExisting.Add(ctx, 1)
-		return o.Key, nil
+		return nil
 	}
 	w.telemetry.ExporterPanopticaS3Objects.Add(ctx, 1)
 	w.telemetry.ExporterPanopticaS3ObjectsBytes.Add(ctx, int64(len(o.Content)))
-	return o.Key, nil
+	return nil
 }
 
 // report tells the collector's health when it changes, or when there is another reason for it. A failure is never reported

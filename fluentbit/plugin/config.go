@@ -123,6 +123,9 @@ func (c *config) validate() []error {
 	case "":
 		bad("output", "required, want one of %s, %s, %s", outputS3, outputDirectory, outputSyslog)
 	case outputS3:
+		if c.s3.Bucket == "" {
+			bad("bucket", "required with output %s", outputS3)
+		}
 		c.s3.Endpoint = c.endpoint
 		for _, m := range c.s3.Mistakes() {
 			bad(strings.ReplaceAll(m.Key, ".", "_"), "%s", m.Text)

@@ -27,6 +27,7 @@ const (
 	maxTags          = 10
 	maxTagKeyBytes   = 128
 	maxTagValueBytes = 256
+	maxExternalID    = 1224 // bytes
 )
 
 // ACLs are the canned ACLs of objects that do not hand findings to strangers; "" is the bucket's own rule.
@@ -46,10 +47,10 @@ var (
 // server_side_encryption.type: each host writes that in its own way.
 type Mistake struct{ Key, Text string }
 
-// Mistakes are everything that is wrong with the options, their bucket included when it is empty.
+// Mistakes are everything that is wrong with the options. That the bucket is empty is for the caller to judge.
 func (o *S3Options) Mistakes() (all []Mistake) {
 	bad := func(key, format string, args ...any) { all = append(all, Mistake{key, fmt.Sprintf(format, args...)}) }
-	if !bucketName.MatchString(o.Bucket) {
+	if o.Bucket != "" && !bucketName.MatchString(o.Bucket) {
 		bad("bucket", "%q is no bucket name", o.Bucket)
 	}
 	if o.RoleARN != "" && !roleARN.MatchString(o.RoleARN) {
@@ -58,8 +59,8 @@ func (o *S3Options) Mistakes() (all []Mistake) {
 	if o.RoleARN == "" && (o.ExternalID != "" || o.SessionName != "") {
 		bad("role_arn", "required with external_id or session_name")
 	}
-	if o.ExternalID != "" && (!externalID.MatchString(o.ExternalID) || len(o.ExternalID) > 1224) {
-		bad("external_id", "%q, want 2 to 1224 of letters, digits and _+=,.@:/-", o.ExternalID)
+	if o.ExternalID != "" && (!externalID.MatchString(o.ExternalID) || len(o.ExternalID) > maxExternalID) {
+		bad("external_id", "%q, want 2 to %d of letters, digits and _+=,.@:/-", o.ExternalID, maxExternalID)
 	}
 	if o.SessionName != "" && !sessionName.MatchString(o.SessionName) {
 		bad("session_name", "%q, want 2 to 64 of letters, digits and _+=,.@-", o.SessionName)
