@@ -2,6 +2,8 @@ package siemprocessor
 
 import (
 	"errors"
+	"fmt"
+	"time"
 
 	"go.opentelemetry.io/collector/confmap"
 
@@ -30,6 +32,16 @@ func validateScanSeverities(severities map[string]string) error {
 	_, err := source.NewParser(source.Options{VerdictSeverities: severities})
 	return err
 }
+
+func validateJoinWindow(window time.Duration) error {
+	if window <= 0 {
+		return fmt.Errorf("join_window: %v, want more than 0", window)
+	}
+	return nil
+}
+
+// joins reports whether lines are joined to scans, or were before: what waits in the storage must come out.
+func (c *Config) joins() bool { return c.JoinSyslog || c.JoinStorage != nil }
 
 // options are the core's part of the configuration.
 func (c *Config) options() source.Options {

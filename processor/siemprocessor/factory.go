@@ -18,12 +18,16 @@ func NewFactory() processor.Factory {
 }
 
 func createLogs(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
-	p, err := newSiem(set, cfg.(*Config))
+	p, err := newSiem(set, cfg.(*Config), next)
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewLogs(ctx, set, cfg, next, p.process,
+	logs, err := processorhelper.NewLogs(ctx, set, cfg, next, p.process,
 		processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: true}),
 		processorhelper.WithStart(p.start),
 		processorhelper.WithShutdown(p.shutdown))
+	if err != nil || p.join == nil {
+		return logs, err
+	}
+	return &joining{Logs: logs, siem: p}, nil
 }

@@ -56,10 +56,20 @@ type Config struct {
 	Exclude Exclude `mapstructure:"exclude"`
 	// Source format of the records; auto claims each record for exactly one format. A record's own siem.format attribute wins.
 	Format string `mapstructure:"format"`
+	// Bound of what is remembered of lines and scans, in bytes. Beyond it the oldest scans are forgotten and lines do not wait.
+	JoinMaxBytes int `mapstructure:"join_max_bytes"`
+	// Storage extension in which damaged lines wait for their scans. Without it nothing waits, and such a line goes on at once, as it is.
+	JoinStorage *component.ID `mapstructure:"join_storage,omitempty"`
+	// Repair truncated and ambiguous Perception Point syslog lines with the API scan of the same Scan ID; either may come first.
+	JoinSyslog bool `mapstructure:"join_syslog"`
+	// How far apart a line and its scan may come.
+	JoinWindow time.Duration `mapstructure:"join_window"`
 	// Longest record that is parsed, in bytes; longer ones are invalid.
 	MaxRecordBytes int `mapstructure:"max_record_bytes"`
 	// What becomes of records that cannot be parsed or fail their schema; keep sends them on as event type invalid.
 	OnInvalid string `mapstructure:"on_invalid"`
+	// What becomes of events that say how far a scan is. pass lets them go on, for a finding_state processor behind; ignore drops the ends of scan envelopes and reads events that come on their own like any record.
+	ScanEvents string `mapstructure:"scan_events"`
 	// Severities of Perception Point verdicts where they differ from the default; by code or word, unknown for verdicts without a row. A value is Information, Low, Medium, High, Critical or none.
 	ScanSeverities map[string]string `mapstructure:"scan_severities,omitempty"`
 	// Turn Perception Point scans into findings of the Panoptica SIEM schema.
@@ -90,12 +100,24 @@ func (c *Config) Validate() error {
 		err = errors.Join(err, errors.New("format must be one of [auto, panoptica, perception_point, perception_point_audit, perception_point_syslog, aws.alb, aws.aurora_mysql_audit, aws.cloudtrail, aws.cloudtrail_digest, aws.cloudtrail_insight, aws.cloudwatch_events, aws.guardduty, aws.s3_server_access, aws.vpc_dns, aws.vpc_flow, aws.waf_web_acl, azure.signin, gcp.audit]"))
 	}
 
+	if c.JoinMaxBytes < 1 {
+		err = errors.Join(err, errors.New("join_max_bytes value must be greater than or equal to 1"))
+	}
+
+	if inner_err := validateJoinWindow(c.JoinWindow); inner_err != nil {
+		err = errors.Join(err, inner_err)
+	}
+
 	if c.MaxRecordBytes < 1 {
 		err = errors.Join(err, errors.New("max_record_bytes value must be greater than or equal to 1"))
 	}
 
 	if !slices.Contains([]string{"keep", "drop"}, c.OnInvalid) {
 		err = errors.Join(err, errors.New("on_invalid must be one of [keep, drop]"))
+	}
+
+	if !slices.Contains([]string{"ignore", "pass"}, c.ScanEvents) {
+		err = errors.Join(err, errors.New("scan_events must be one of [ignore, pass]"))
 	}
 
 	if inner_err := validateScanSeverities(c.ScanSeverities); inner_err != nil {
@@ -114,8 +136,13 @@ func createDefaultConfig() component.Config {
 		Body:            "json",
 		Exclude:         NewDefaultExclude(),
 		Format:          "auto",
+		JoinMaxBytes:    67108864,
+		JoinStorage:     nil,
+		JoinSyslog:      false,
+		JoinWindow:      10 * time.Minute,
 		MaxRecordBytes:  1048576,
 		OnInvalid:       "keep",
+		ScanEvents:      "ignore",
 		ScansAsFindings: false,
 		Suppressions:    NewDefaultSuppressions(),
 	}

@@ -34,6 +34,13 @@ func TestConfigValidate_InvalidEnumFormat(t *testing.T) {
 	require.ErrorContains(t, cfg.Validate(), "format must be one of")
 }
 
+func TestConfigValidate_MinimumJoinMaxBytes(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	cfg.JoinMaxBytes = 1 - 1
+
+	require.ErrorContains(t, cfg.Validate(), "join_max_bytes value must be greater than or equal to 1")
+}
+
 func TestConfigValidate_MinimumMaxRecordBytes(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
 	cfg.MaxRecordBytes = 1 - 1
@@ -46,4 +53,11 @@ func TestConfigValidate_InvalidEnumOnInvalid(t *testing.T) {
 	cfg.OnInvalid = "__invalid__"
 
 	require.ErrorContains(t, cfg.Validate(), "on_invalid must be one of")
+}
+
+func TestConfigValidate_InvalidEnumScanEvents(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	cfg.ScanEvents = "__invalid__"
+
+	require.ErrorContains(t, cfg.Validate(), "scan_events must be one of")
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processorhelper"
@@ -24,10 +25,14 @@ import (
 // siem parses and filters batches of records. It is safe for concurrent use.
 type siem struct {
 	cfg       *Config
+	id        component.ID
 	logger    *zap.Logger
 	telemetry *metadata.TelemetryBuilder
 	now       func() time.Time
 	workers   sync.Pool // of *worker
+
+	join *joiner       // nil without join_syslog
+	next consumer.Logs // for lines whose scan did not come
 
 	suppressions *suppress.File // nil when none are configured
 	stop         context.CancelFunc
@@ -36,33 +41,59 @@ type siem struct {
 
 // worker is the scratch that one batch needs.
 type worker struct {
-	parser *source.Parser
-	screen screen.Screen
-	rec    record.Record
+	parser   *source.Parser
+	findings *source.Parser // makes findings of scans that may be joined first; nil unless scans are both
+	screen   screen.Screen
+	rec      record.Record
 }
 
-func newSiem(set processor.Settings, cfg *Config) (*siem, error) {
+func newWorker(cfg *Config) (*worker, error) {
+	w := &worker{screen: cfg.screen()}
+	opts := cfg.options()
+	var err error
+	if cfg.joins() && opts.ScansAsFindings { // what is joined are scans
+		if w.findings, err = source.NewParser(opts); err != nil {
+			return nil, err
+		}
+		opts.ScansAsFindings = false
+	}
+	w.parser, err = source.NewParser(opts)
+	return w, err
+}
+
+func newSiem(set processor.Settings, cfg *Config, next consumer.Logs) (*siem, error) {
 	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
 	}
-	first, err := source.NewParser(cfg.options())
+	first, err := newWorker(cfg)
 	if err != nil {
 		return nil, err
 	}
-	p := &siem{cfg: cfg, logger: set.Logger, telemetry: telemetry, now: time.Now}
+	p := &siem{cfg: cfg, id: set.ID, logger: set.Logger, telemetry: telemetry, now: time.Now, next: next}
 	p.workers.New = func() any {
-		parser, err := source.NewParser(cfg.options())
-		if err != nil { // the same options made a parser above
+		w, err := newWorker(cfg)
+		if err != nil { // the same options made a worker above
 			panic(err)
 		}
-		return &worker{parser: parser, screen: cfg.screen()}
+		return w
 	}
-	p.workers.Put(&worker{parser: first, screen: cfg.screen()})
+	p.workers.Put(first)
+	if cfg.joins() {
+		p.join = newJoiner(cfg.JoinWindow, cfg.JoinMaxBytes)
+	}
 	return p, nil
 }
 
-func (p *siem) start(context.Context, component.Host) error {
+func (p *siem) start(ctx context.Context, host component.Host) error {
+	run, cancel := context.WithCancel(context.Background())
+	p.stop = cancel
+	if p.join != nil {
+		if err := p.startJoin(ctx, host); err != nil {
+			return err
+		}
+		p.stopped.Go(func() { p.expire(run) })
+	}
 	if p.cfg.Suppressions.File == "" {
 		return nil
 	}
@@ -72,19 +103,18 @@ func (p *siem) start(context.Context, component.Host) error {
 	}
 	p.suppressions = file
 	p.logSuppressions("Suppressions read")
-	ctx, cancel := context.WithCancel(context.Background())
-	p.stop = cancel
-	p.stopped.Go(func() { p.watch(ctx) })
+	p.stopped.Go(func() { p.watch(run) })
 	return nil
 }
 
-func (p *siem) shutdown(context.Context) error {
+func (p *siem) shutdown(ctx context.Context) error {
 	if p.stop != nil {
 		p.stop()
 		p.stopped.Wait()
 	}
+	err := p.stopJoin(ctx)
 	p.telemetry.Shutdown()
-	return nil
+	return err
 }
 
 // watch rereads the suppressions until ctx ends. It polls: a file that is mounted as a link to a directory that is
@@ -126,7 +156,7 @@ func (p *siem) process(ctx context.Context, logs plog.Logs) (plog.Logs, error) {
 	var n counts
 	logs.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
 		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
-			b := batch{worker: w, now: now, more: plog.NewLogRecordSlice(), counts: &n}
+			b := batch{worker: w, now: now, more: plog.NewLogRecordSlice(), counts: &n, ctx: ctx, resource: rl, scope: sl, join: p.cfg.JoinSyslog}
 			sl.LogRecords().RemoveIf(func(lr plog.LogRecord) bool {
 				n.in++
 				return !p.one(&b, lr)
@@ -150,6 +180,11 @@ type batch struct {
 	now    time.Time
 	more   plog.LogRecordSlice // records that are made beside those that came
 	counts *counts
+
+	ctx      context.Context // of the batch
+	resource plog.ResourceLogs
+	scope    plog.ScopeLogs
+	join     bool // join scans and lines
 }
 
 // one parses a record in place and reports whether it goes on.
@@ -159,6 +194,17 @@ func (p *siem) one(b *batch, lr plog.LogRecord) bool {
 		received = ts.AsTime()
 	}
 	raw, err := otelrecord.Raw(lr)
+	if err == nil {
+		if taken, drop := p.scanEvent(lr, raw); taken {
+			b.rec = record.Record{}
+			if drop {
+				b.counts.add(&b.rec, reasonScanEvent, "")
+				return false
+			}
+			b.counts.add(&b.rec, "", "")
+			return true
+		}
+	}
 	switch {
 	case err != nil:
 		b.rec = source.NewInvalid(lr.Body().AsString(), formatOf(lr, p.cfg.Format), err.Error(), received)
@@ -181,6 +227,9 @@ func (p *siem) one(b *batch, lr plog.LogRecord) bool {
 			}
 		}
 		lr.Attributes().Remove(record.AttrFields)
+	}
+	if b.join && p.joinRecord(b, lr) {
+		return false
 	}
 	findings := b.parser.Findings()
 	goesOn := p.write(b, lr)
@@ -240,6 +289,9 @@ func (p *siem) writeMore(b *batch, lr plog.LogRecord) {
 
 // write puts b.rec into lr and reports whether it goes on.
 func (p *siem) write(b *batch, lr plog.LogRecord) bool {
+	if b.findings != nil && b.rec.EventType != record.Invalid {
+		b.findings.Parse(b.rec.Body, b.rec.Format, b.rec.Received, &b.rec)
+	}
 	reason, rule := b.screen.Drops(&b.rec, p.suppressions.List(), b.now)
 	b.counts.add(&b.rec, reason, rule)
 	if reason != "" {

@@ -253,7 +253,7 @@ func TestFormatsOfTheSchemaAreThoseOfTheCore(t *testing.T) {
 
 func BenchmarkProcess(b *testing.B) {
 	set := nop()
-	p, err := newSiem(set, defaults())
+	p, err := newSiem(set, defaults(), consumertest.NewNop())
 	require.NoError(b, err)
 	batch := plog.NewLogs()
 	records := batch.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()

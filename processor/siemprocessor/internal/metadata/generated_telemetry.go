@@ -26,6 +26,7 @@ type TelemetryBuilder struct {
 	meter                          metric.Meter
 	mu                             sync.Mutex
 	registrations                  []metric.Registration
+	ProcessorSiemLines             metric.Int64Counter
 	ProcessorSiemRecordsDropped    metric.Int64Counter
 	ProcessorSiemRecordsIn         metric.Int64Counter
 	ProcessorSiemRecordsInvalid    metric.Int64Counter
@@ -62,6 +63,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ProcessorSiemLines, err = builder.meter.Int64Counter(
+		"otelcol_processor_siem_lines",
+		metric.WithDescription("Truncated and ambiguous Perception Point syslog lines, with join_syslog, by what became of them. [Alpha]"),
+		metric.WithUnit("{line}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorSiemRecordsDropped, err = builder.meter.Int64Counter(
 		"otelcol_processor_siem_records_dropped",
 		metric.WithDescription("Records that were dropped, by reason. [Beta]"),

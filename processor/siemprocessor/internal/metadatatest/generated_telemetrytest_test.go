@@ -19,11 +19,15 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	tb.ProcessorSiemLines.Add(context.Background(), 1)
 	tb.ProcessorSiemRecordsDropped.Add(context.Background(), 1)
 	tb.ProcessorSiemRecordsIn.Add(context.Background(), 1)
 	tb.ProcessorSiemRecordsInvalid.Add(context.Background(), 1)
 	tb.ProcessorSiemRecordsOut.Add(context.Background(), 1)
 	tb.ProcessorSiemRecordsSuppressed.Add(context.Background(), 1)
+	AssertEqualProcessorSiemLines(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorSiemRecordsDropped(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
