@@ -52,6 +52,28 @@ func AppendQuoted(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
+// Plain reports whether s is ASCII that a JSON string holds as it is, but for quotes, and how many of those it has.
+func Plain(s string) (plain bool, quotes int) {
+	for i := 0; i < len(s); {
+		if i+8 <= len(s) {
+			m := special(load(s, i))
+			if m == 0 {
+				i += 8
+				continue
+			}
+			i += bits.TrailingZeros64(m) / 8
+		}
+		switch c := s[i]; {
+		case c == '"':
+			quotes++
+		case c < 0x20 || c >= utf8.RuneSelf || c == '\\':
+			return false, quotes
+		}
+		i++
+	}
+	return true, quotes
+}
+
 // appendEscape appends the escape of an ASCII byte that a JSON string cannot hold as it is.
 func appendEscape(dst []byte, c byte) []byte {
 	switch c {

@@ -114,7 +114,7 @@ func parseVPCFlow(p *Parser, in *Input, rec *record.Record) error {
 		return err
 	}
 	l := lineScanner{s: in.Raw}
-	dst := p.beginLine()
+	dst := p.beginLine(in)
 	for i, column := range h.columns {
 		field := l.next()
 		if field == "" {

@@ -47,6 +47,14 @@ var indicatorNames = [numIndicators]string{
 	anyUsername: "p_any_usernames",
 }
 
+// indicatorKeys are the names as they are written.
+var indicatorKeys = func() (keys [numIndicators]string) {
+	for i, name := range indicatorNames {
+		keys[i] = `,"` + name + `":[`
+	}
+	return keys
+}()
+
 // feed says what a column's value is to the indicators.
 type feed uint8
 
@@ -71,6 +79,8 @@ const (
 type indicators struct {
 	found [numIndicators][]string
 	used  uint16 // bits of those that are not empty
+	// foreign says that there is a value which is no part of the input.
+	foreign bool
 }
 
 func (x *indicators) reset() {
@@ -81,7 +91,7 @@ func (x *indicators) reset() {
 		clear(x.found[i])
 		x.found[i] = x.found[i][:0]
 	}
-	x.used = 0
+	x.used, x.foreign = 0, false
 }
 
 func (x *indicators) add(i indicator, s string) {
@@ -190,6 +200,7 @@ func (x *indicators) domain(s string) {
 	if strings.Contains(s, "xn--") {
 		if decoded, err := idna.Punycode.ToUnicode(s); err == nil {
 			s = decoded
+			x.foreign = true
 		}
 	}
 	x.add(anyDomain, s)
@@ -325,21 +336,27 @@ func splitPort(s string) (host, port string, ok bool) {
 	return host, port, true
 }
 
-// append appends all that was found, each field sorted and each value once, with a comma before each field.
-func (x *indicators) append(dst []byte) []byte {
+// append appends all that was found, each field sorted and each value once, with a comma before each field. plain says that
+// no value needs an escape.
+func (x *indicators) append(dst []byte, plain bool) []byte {
 	if x.used == 0 {
 		return dst
 	}
+	plain = plain && !x.foreign
 	for i, values := range x.found {
 		if len(values) == 0 {
 			continue
 		}
-		if len(values) > 1 {
+		switch len(values) {
+		case 1:
+		case 2: // which most are
+			if values[1] < values[0] {
+				values[0], values[1] = values[1], values[0]
+			}
+		default:
 			slices.Sort(values)
 		}
-		dst = append(dst, ',', '"')
-		dst = append(dst, indicatorNames[i]...)
-		dst = append(dst, '"', ':', '[')
+		dst = append(dst, indicatorKeys[i]...)
 		for j, value := range values {
 			if j > 0 {
 				if value == values[j-1] {
@@ -347,7 +364,11 @@ func (x *indicators) append(dst []byte) []byte {
 				}
 				dst = append(dst, ',')
 			}
-			dst = jsonscan.AppendQuoted(dst, value)
+			if plain {
+				dst = append(append(append(dst, '"'), value...), '"')
+			} else {
+				dst = jsonscan.AppendQuoted(dst, value)
+			}
 		}
 		dst = append(dst, ']')
 	}

@@ -129,25 +129,49 @@ func daysSince1970(year, month, day int) int64 {
 	return int64(era)*146097 + int64(dayOfEra) - 719468
 }
 
-// append appends the time as YYYY-MM-DD HH:MM:SS.fff, the form that Panther documents: UTC without saying so. Times finer
-// than a millisecond get six or nine decimals, so that nothing is lost.
-func (t instant) append(dst []byte) []byte {
-	days, rest := t.sec/86400, t.sec%86400
+// dayCache is the text of the day that was written last: most times of a log are of one day.
+type dayCache struct {
+	day  int64 // since 1970, plus one; 0 is none
+	text [len("2006-01-02 ")]byte
+}
+
+// append appends a time as YYYY-MM-DD HH:MM:SS.fff, the form that Panther documents: UTC without saying so. Times finer than
+// a millisecond get six or nine decimals, so that nothing is lost.
+func (c *dayCache) append(dst []byte, t instant) []byte {
+	day, rest := t.sec/86400, t.sec%86400
 	if rest < 0 {
-		days, rest = days-1, rest+86400
+		day, rest = day-1, rest+86400
 	}
-	// The reverse of daysSince1970.
-	days += 719468
-	era := days / 146097
-	if days < 0 {
-		era = (days - 146096) / 146097
+	if c.day != day+1 {
+		c.day = day + 1
+		appendDay(c.text[:0], day)
 	}
-	dayOfEra := days - era*146097
+	dst = append(dst, c.text[:]...)
+	hour, minute, second := rest/3600, rest/60%60, rest%60
+	ms := int64(t.ns) / 1_000_000
+	dst = append(dst, byte('0'+hour/10), byte('0'+hour%10), ':', byte('0'+minute/10), byte('0'+minute%10), ':',
+		byte('0'+second/10), byte('0'+second%10), '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
+	if below := int64(t.ns) % 1_000_000; below != 0 {
+		dst = append3(dst, below/1000)
+		if below%1000 != 0 {
+			dst = append3(dst, below%1000)
+		}
+	}
+	return dst
+}
+
+// appendDay appends a day as YYYY-MM-DD and a blank. It is the reverse of daysSince1970.
+func appendDay(dst []byte, day int64) []byte {
+	day += 719468
+	era := day / 146097
+	if day < 0 {
+		era = (day - 146096) / 146097
+	}
+	dayOfEra := day - era*146097
 	yearOfEra := (dayOfEra - dayOfEra/1460 + dayOfEra/36524 - dayOfEra/146096) / 365
 	year := yearOfEra + era*400
 	dayOfYear := dayOfEra - (365*yearOfEra + yearOfEra/4 - yearOfEra/100)
 	shifted := (5*dayOfYear + 2) / 153
-	day := dayOfYear - (153*shifted+2)/5 + 1
 	month := shifted + 3
 	if month > 12 {
 		month -= 12
@@ -157,20 +181,8 @@ func (t instant) append(dst []byte) []byte {
 	}
 	dst = append2(append2(dst, year/100), year%100)
 	dst = append2(append(dst, '-'), month)
-	dst = append2(append(dst, '-'), day)
-	dst = append2(append(dst, ' '), rest/3600)
-	dst = append2(append(dst, ':'), rest/60%60)
-	dst = append2(append(dst, ':'), rest%60)
-	dst = append(dst, '.')
-	ns := int64(t.ns)
-	dst = append3(dst, ns/1_000_000)
-	if ns%1_000_000 != 0 {
-		dst = append3(dst, ns/1000%1000)
-	}
-	if ns%1000 != 0 {
-		dst = append3(dst, ns%1000)
-	}
-	return dst
+	dst = append2(append(dst, '-'), dayOfYear-(153*shifted+2)/5+1)
+	return append(dst, ' ')
 }
 
 func append2(dst []byte, n int64) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }

@@ -24,8 +24,10 @@ const rawMember = "raw_base64"
 var errNoLine = errors.New("not a line of this format")
 
 // beginLine begins the row of a line.
-func (p *Parser) beginLine() []byte {
+func (p *Parser) beginLine(in *Input) []byte {
 	p.row.reset()
+	plain, quotes := jsonscan.Plain(in.Raw)
+	p.row.plain, p.row.quotes = plain, quotes > 0
 	return append(p.buf[:0], '{')
 }
 
@@ -39,7 +41,7 @@ func (p *Parser) put(dst []byte, lt *logType, index int, field string) ([]byte, 
 	dst = appendKey(dst, c)
 	switch c.kind {
 	case text_:
-		dst = jsonscan.AppendQuoted(dst, field)
+		dst = p.row.appendText(dst, field)
 		if c.feed != noFeed {
 			p.row.feed(c.feed, field)
 		}
@@ -69,7 +71,7 @@ func (p *Parser) put(dst []byte, lt *logType, index int, field string) ([]byte, 
 			if n > 0 {
 				dst = append(dst, ',')
 			}
-			dst = jsonscan.AppendQuoted(dst, element)
+			dst = p.row.appendText(dst, element)
 			i += len(element) + 1
 		}
 		dst = append(dst, ']')
@@ -86,7 +88,7 @@ func (p *Parser) putTime(dst []byte, lt *logType, index int, t instant) []byte {
 
 func (p *Parser) appendTime(dst []byte, c *column, t instant) []byte {
 	p.row.setTime(c.time, t)
-	return append(t.append(append(dst, '"')), '"')
+	return append(p.row.appendTime(append(dst, '"'), t), '"')
 }
 
 func appendKey(dst []byte, c *column) []byte {
@@ -137,8 +139,10 @@ func (l *lineScanner) next() string {
 		l.i++
 	}
 	from := l.i
-	for l.i < len(l.s) && l.s[l.i] != ' ' {
-		l.i++
+	if n := strings.IndexByte(l.s[from:], ' '); n >= 0 {
+		l.i += n
+	} else {
+		l.i = len(l.s)
 	}
 	return l.s[from:l.i]
 }

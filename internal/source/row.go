@@ -37,8 +37,14 @@ type row struct {
 	id    string // of a row that is done
 	event instant
 
+	day        dayCache
+	plain      bool    // the input needs no escapes but for quotes: a part of it without any is written as it is
+	quotes     bool    // the input has quotes
 	parsed     instant // p_parse_time as it was last written
 	parsedText []byte
+
+	order   [64]uint8 // the column of the name at each place of the object that was read last, plus one
+	ordered *logType  // whose columns they are
 }
 
 // patch puts scratch[text:end] in the place of the input's bytes from to to.
@@ -46,7 +52,7 @@ type patch struct{ from, to, text, end int }
 
 func (r *row) reset() {
 	r.indicators.reset()
-	r.done = false
+	r.done, r.plain = false, false
 	r.patches, r.scratch = r.patches[:0], r.scratch[:0]
 	r.timed = [2]bool{}
 	r.accounts = [2]string{}
@@ -77,6 +83,18 @@ func (r *row) begin() int { return len(r.scratch) }
 
 func (r *row) end(begun, from, to int) {
 	r.patches = append(r.patches, patch{from: from, to: to, text: begun, end: len(r.scratch)})
+}
+
+func (r *row) appendTime(dst []byte, t instant) []byte { return r.day.append(dst, t) }
+
+// appendText appends a part of the input as a JSON string.
+func (r *row) appendText(dst []byte, s string) []byte {
+	if !r.plain || r.quotes && strings.IndexByte(s, '"') >= 0 {
+		return jsonscan.AppendQuoted(dst, s)
+	}
+	dst = append(dst, '"')
+	dst = append(dst, s...)
+	return append(dst, '"')
 }
 
 func (r *row) setTime(rank uint8, t instant) {
@@ -117,7 +135,7 @@ func (p *Parser) parseJSON(lt *logType, in *Input, rec *record.Record) error {
 		if m.NameEscaped {
 			name = m.Key()
 		}
-		column, exact := lt.table.find(name)
+		column, exact := r.column(lt, i, name)
 		if column < 0 {
 			if !r.done && strings.HasPrefix(name, fieldPrefix) {
 				return fmt.Errorf("%.64q: names that begin with %s are those of rows; this is none, since it has not all of %s, %s, %s and %s",
@@ -158,6 +176,24 @@ func (p *Parser) parseJSON(lt *logType, in *Input, rec *record.Record) error {
 	p.buf = r.apply(p.buf[:0], in.Raw)
 	p.finish(lt, in, rec)
 	return nil
+}
+
+// column finds the column of the name that stands at a place. A vendor writes its names in one order, so that the one that
+// stood there last is looked at first.
+func (r *row) column(lt *logType, place int, name string) (index int, exact bool) {
+	if r.ordered != lt {
+		r.ordered, r.order = lt, [64]uint8{}
+	}
+	if place >= len(r.order) {
+		return lt.table.find(name)
+	}
+	if last := int(r.order[place]) - 1; last >= 0 && lt.table.fields[last].name == name {
+		return last, true
+	}
+	if index, exact = lt.table.find(name); exact {
+		r.order[place] = uint8(index) + 1
+	}
+	return index, exact
 }
 
 // standardFields finds out whether the object is a row already and reads its standard fields.
@@ -315,7 +351,7 @@ func (p *Parser) scalar(c *column, value string, kind jsonscan.Kind, at int) (re
 		}
 		r.setTime(c.time, t)
 		begun := r.begin()
-		r.scratch = append(t.append(append(r.scratch, '"')), '"')
+		r.scratch = append(r.appendTime(append(r.scratch, '"'), t), '"')
 		if string(r.scratch[begun:]) == value {
 			r.scratch = r.scratch[:begun]
 			break
@@ -456,6 +492,8 @@ func (p *Parser) finish(lt *logType, in *Input, rec *record.Record) {
 	case r.timed[1]:
 		event = r.times[1]
 	}
+	var id [rowIDLength / 2]byte
+	id, dst = p.rowID(dst, in)
 	if len(dst) > 1 {
 		dst = append(dst, ',')
 	}
@@ -463,17 +501,17 @@ func (p *Parser) finish(lt *logType, in *Input, rec *record.Record) {
 	dst = append(dst, lt.name...)
 	dst = append(dst, `","p_row_id":"`...)
 	idAt := len(dst)
-	dst = p.appendRowID(dst, in)
+	dst = hex.AppendEncode(dst, id[:])
 	dst = append(dst, `","p_event_time":"`...)
-	dst = event.append(dst)
+	dst = r.appendTime(dst, event)
 	dst = append(dst, `","p_parse_time":"`...)
 	if len(r.parsedText) == 0 || parsed != r.parsed { // the same for a whole batch
-		r.parsed, r.parsedText = parsed, parsed.append(r.parsedText[:0])
+		r.parsed, r.parsedText = parsed, r.appendTime(r.parsedText[:0], parsed)
 	}
 	dst = append(dst, r.parsedText...)
 	dst = append(dst, '"')
 	dst = append(dst, p.sourceFields...)
-	dst = r.indicators.append(dst)
+	dst = r.indicators.append(dst, r.plain && !r.quotes)
 	dst = append(dst, '}')
 	p.buf = dst
 	rec.Body = string(dst)
@@ -485,14 +523,19 @@ func (p *Parser) finish(lt *logType, in *Input, rec *record.Record) {
 // same, whoever writes them.
 const rowIDLength = 32
 
-// appendRowID appends the identity of the row: a hash of its text and of where it stands. Reading it again gives the same.
-func (p *Parser) appendRowID(dst []byte, in *Input) []byte {
-	at := len(dst)
-	dst = append(dst, in.Raw...) // hashed in place: what stands behind the body is free
+// rowID is the identity of the row: a hash of what it says and of where it stands. Reading it again gives the same. dst is
+// the columns of an object; a line is hashed itself, being much shorter than they are.
+func (p *Parser) rowID(dst []byte, in *Input) (id [rowIDLength / 2]byte, same []byte) {
+	at, end := 0, len(dst)
+	if !in.IsObject { // hashed in place: what stands behind the body is free
+		at = end
+		dst = append(dst, in.Raw...)
+	}
 	dst = append(dst, 0)
 	dst = append(dst, in.Origin...)
 	sum := sha256.Sum256(dst[at:])
-	return hex.AppendEncode(dst[:at], sum[:rowIDLength/2])
+	copy(id[:], sum[:])
+	return id, dst[:end]
 }
 
 // sourceFieldsOf is the JSON text of p_source_id and p_source_label, with a comma before each; those that are not set are

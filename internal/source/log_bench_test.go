@@ -1,0 +1,66 @@
+//go:build unix
+
+package source_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/source"
+)
+
+// BenchmarkParseLog parses the usual record of each log format, by its name and as auto. MB/s/core is by the time that the
+// processor spent, the garbage collector's included, which other work on the machine does not change as much.
+func BenchmarkParseLog(b *testing.B) {
+	for _, usual := range []string{"aws.alb/https", "aws.aurora_mysql_audit/query", "aws.cloudtrail/start_instances", "aws.cloudtrail/eni_request",
+		"aws.cloudtrail_digest/digest", "aws.cloudtrail_insight/start", "aws.cloudwatch_events/ec2_state_change", "aws.guardduty/ssh_brute_force",
+		"aws.s3_server_access/put_object", "aws.vpc_dns/cname_chain", "aws.vpc_flow/accept", "aws.vpc_flow/v5_any_order",
+		"aws.waf_web_acl/sqli_block", "azure.signin/failed", "gcp.audit/workforce_pool"} {
+		path := filepath.Join(testdata, usual)
+		raw, err := os.ReadFile(path + ".in")
+		require.NoError(b, err)
+		fields, _ := os.ReadFile(path + ".fields")
+		text := strings.TrimSpace(string(raw))
+		format := filepath.Dir(usual)
+		for _, as := range []string{format, source.Auto} {
+			name := usual
+			if as == source.Auto {
+				name += "/auto"
+			}
+			b.Run(name, func(b *testing.B) {
+				p, err := source.NewParser(source.Options{})
+				require.NoError(b, err)
+				in := source.Context{Format: as, Fields: strings.TrimSpace(string(fields)), Received: received}
+				var rec record.Record
+				p.ParseIn(text, in, &rec)
+				if rec.Format != format || rec.EventType == record.Invalid || !strings.Contains(rec.Body, `"p_row_id":"`+rec.ID+`"`) {
+					b.Fatalf("%+v", rec)
+				}
+				b.SetBytes(int64(len(text)))
+				b.ReportAllocs()
+				n, before := 0, processorTime(b)
+				for b.Loop() {
+					p.ParseIn(text, in, &rec)
+					n++
+				}
+				spent := processorTime(b) - before
+				b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "records/s")
+				b.ReportMetric(float64(n)*float64(len(text))/1e6/spent.Seconds(), "MB/s/core")
+			})
+		}
+	}
+}
+
+// processorTime is how long the process has been running on a processor.
+func processorTime(b *testing.B) time.Duration {
+	var usage syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
