@@ -2,6 +2,7 @@ package pipesyslogexporter
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,7 +29,7 @@ func load(t *testing.T, id string) *Config {
 }
 
 func TestExampleLoadsAndStarts(t *testing.T) {
-	for _, id := range []string{"pipe_syslog", "pipe_syslog/everything", "pipe_syslog/vendor", "pipe_syslog/local"} {
+	for _, id := range []string{"pipe_syslog", "pipe_syslog/everything", "pipe_syslog/failover", "pipe_syslog/vendor", "pipe_syslog/local"} {
 		t.Run(id, func(t *testing.T) {
 			c := load(t, id)
 			require.NoError(t, confmap.Validate(c))
@@ -58,6 +59,20 @@ func TestConfigHoldsEveryKey(t *testing.T) {
 	require.EqualValues(t, 100, c.QueueConfig.Get().Batch.Get().MinSize)
 }
 
+func TestSeveralEndpoints(t *testing.T) {
+	c := load(t, "pipe_syslog/failover")
+	w := c.writer()
+	require.Equal(t, []string{"siem-1.example.com:6514", "siem-2.example.com:6514"}, w.Endpoints)
+	require.Equal(t, time.Minute, w.Failback)
+	require.Equal(t, 10*time.Minute, c.TLS.ReloadInterval)
+	c.Endpoints[1] = "nowhere"
+	require.ErrorContains(t, confmap.Validate(c), "endpoints[1]: ")
+	c.Endpoint = "siem.example.com:6514"
+	require.ErrorContains(t, confmap.Validate(c), "endpoints: use either")
+	c.Endpoints, c.FailbackInterval = nil, -1
+	require.ErrorContains(t, confmap.Validate(c), "failback_interval: ")
+}
+
 func TestDefaults(t *testing.T) {
 	c := load(t, "pipe_syslog")
 	require.Equal(t, "tcp", c.Network)
@@ -68,6 +83,8 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, "shorten", c.Overflow)
 	require.Equal(t, "backslash", c.Escape)
 	require.Zero(t, c.RetryConfig.MaxElapsedTime)
+	require.Positive(t, c.TLS.ReloadInterval, "renewed certificates are taken up without a restart")
+	require.Positive(t, c.FailbackInterval)
 	require.True(t, c.QueueConfig.Get().BlockOnOverflow)
 	require.True(t, c.QueueConfig.Get().Batch.HasValue())
 	require.NoError(t, componenttest.CheckConfigStruct(c))
@@ -90,6 +107,9 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 		"hostname: ":           func(c *Config) { c.Hostname = "h\r\n<14>" },
 		"endpoint: ":           func(c *Config) { c.Endpoint = "::1:514" },
 		"max_message_length: ": func(c *Config) { c.Network, c.MaxMessageLength = "udp", 65508 },
+		"max_message_length: 256 less a header of up to 131 bytes leaves 125 for the record; 192": func(c *Config) {
+			c.MaxMessageLength, c.Hostname = 256, strings.Repeat("h", 80)
+		},
 		"tls: ":                func(c *Config) { c.Network, c.TLS.CAFile = "udp", "ca.pem" },
 	} {
 		c := createDefaultConfig().(*Config)

@@ -316,6 +316,35 @@ func TestFields(t *testing.T) {
 	require.Equal(t, "v:MAL|Subject:hello|who:b@example.net", p.await(t, 1)[0])
 }
 
+func TestNoneOfTheFields(t *testing.T) {
+	tel := componenttest.NewTelemetry()
+	defer tel.Shutdown(context.Background())
+	p := (&peer{listener: listen(t, "127.0.0.1:0")}).start(t)
+	c := plain(p.listener.Addr().String())
+	c.Fields, c.IncludeInvalid = []Field{{Key: "Alert ID"}}, true
+	set := exportertest.NewNopSettings(metadata.Type)
+	set.TelemetrySettings = tel.NewTelemetrySettings()
+	e := startWith(t, c, set)
+	require.NoError(t, e.ConsumeLogs(t.Context(), logs(scan("a", "x"), record.Record{EventType: record.Other, Body: `{"alert_id":"f"}`})))
+	require.Contains(t, p.await(t, 1)[0], "Alert ID:f")
+	metadatatest.AssertEqualExporterPipeSyslogRecordsDropped(t, tel, points(1, "reason", "empty"), metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+}
+
+// TestFailover: the second endpoint takes over when the first is gone.
+func TestFailover(t *testing.T) {
+	first, second := (&peer{listener: listen(t, "127.0.0.1:0")}).start(t), (&peer{listener: listen(t, "127.0.0.1:0")}).start(t)
+	c := queued("")
+	c.Endpoints = []string{first.listener.Addr().String(), second.listener.Addr().String()}
+	e := start(t, c)
+	require.NoError(t, e.ConsumeLogs(t.Context(), scans(0, 10, "hello")))
+	first.await(t, 10)
+	require.Empty(t, second.received())
+	first.stop()
+	require.NoError(t, e.ConsumeLogs(t.Context(), scans(10, 10, "hello")))
+	seen, _ := ids(second.await(t, 10))
+	require.Equal(t, 1, seen["id-19"])
+}
+
 // ids returns the scan ids of messages, and how many came more than once.
 func ids(messages []string) (map[string]int, int) {
 	seen, duplicates := map[string]int{}, 0
@@ -370,9 +399,7 @@ func TestPeerRestartedUnderLoad(t *testing.T) {
 		require.NoError(t, e.ConsumeLogs(t.Context(), scans(i*each, each, "hello")))
 		time.Sleep(5 * time.Millisecond)
 		if i == rounds/2 {
-			// Wait for the peer to read what it acknowledged: that it could lose alone.
-			time.Sleep(500 * time.Millisecond)
-			p.stop()
+			p.stop() // with what it has not read
 		}
 		if i == rounds/2+10 {
 			p = &peer{listener: listen(t, address), messages: p.received()}

@@ -146,18 +146,18 @@ func TestNothingIsLost(t *testing.T) {
 		t.Run(name+", the last batch", func(t *testing.T) {
 			l := listen(t, "tcp", "127.0.0.1:0")
 			address := l.Addr().String()
-			first := newPeer(t, wrap(slowListener{l, 5 * time.Millisecond})).start()
+			first := newPeer(t, wrap(slowListener{l, 50 * time.Millisecond})).start()
 			config := config
 			config.Endpoints = []string{address}
 			repeated := repeats(&config)
 			w := newWriter(t, config)
-			writeAll(t, w, msgs[:500])
+			writeAll(t, w, msgs[:100])
 			first.stop() // without having read all
 			second := newPeer(t, wrap(listen(t, "tcp", address))).start()
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
 			require.Zero(t, w.Finish(ctx), "everything was read by one or the other")
-			lossless(t, msgs[:500], repeated, first, second)
+			lossless(t, msgs[:100], repeated, first, second)
 			require.NotEmpty(t, second.received())
 		})
 	}
