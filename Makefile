@@ -1,6 +1,6 @@
 # Go and make are all it needs: ocb, mdatagen and staticcheck are built from their pinned modules in internal/tools.
 TOOLS := $(CURDIR)/build/tools
-OURS  := $(shell find receiver processor exporter internal fluentbit -name '*.go' ! -name '*_test.go' ! -path 'internal/tools/*' -o -name schema.json)
+OURS  := $(shell find receiver processor exporter internal rules fluentbit -name '*.go' ! -name '*_test.go' ! -path 'internal/tools/*' -o -name schema.json -o -name mapping.yml -o -path "rules/*.yml")
 # The core, which must reach no OpenTelemetry package. otelrecord is the bridge; the others only run in tests.
 CORE   = $(shell go list ./internal/... | grep -v -E '/internal/(otelrecord|otelqueue|testpeer|trial|quickstart|e2e|corpus)(/|$$)') \
          $(if $(wildcard fluentbit/*.go),./fluentbit/...)

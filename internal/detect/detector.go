@@ -59,14 +59,24 @@ type Worker struct {
 	all bool
 }
 
+// Wants reports whether any rule is about records of an event type.
+func (w *Worker) Wants(eventType string) bool {
+	w.refresh()
+	return w.matcher.Wants(eventType)
+}
+
+func (w *Worker) refresh() {
+	if set := w.detector.rules.Load(); set != w.set {
+		w.set, w.matcher = set, set.engine.NewMatcher()
+	}
+}
+
 // NewWorker makes a worker.
 func (d *Detector) NewWorker() *Worker { return &Worker{detector: d} }
 
 // Match finds the rules that match a record. The result is valid until the next call.
 func (w *Worker) Match(rec *record.Record) []Match {
-	if set := w.detector.rules.Load(); set != w.set {
-		w.set, w.matcher = set, set.engine.NewMatcher()
-	}
+	w.refresh()
 	clear(w.matches)
 	w.matches = w.matches[:0]
 	hits := w.matcher.Match(rec.EventType, rec.Body)
@@ -216,8 +226,9 @@ func unwrap(draft []byte, level record.Severity) ([]byte, record.Severity) {
 	return append(inner, ','), level
 }
 
-// Commit makes the counts last and returns what has to be written to the store.
-func (b *Batch) Commit() []Change { return b.tx.commit() }
+// Commit makes the counts last and hands what has to be written to the store to write, which may be nil, before another
+// batch begins.
+func (b *Batch) Commit(write func([]Change)) { b.tx.commit(write) }
 
-// Rollback undoes the counts: the batch will come again.
+// Rollback undoes the counts, since the batch will come again. After Commit it does nothing.
 func (b *Batch) Rollback() { b.tx.rollback() }

@@ -256,7 +256,7 @@ func (s *RuleSet) runTest(r *Rule, t *Test) string {
 				if b.Add(m, &out) {
 					findings++
 				}
-				b.Commit()
+				b.Commit(nil)
 			}
 		}
 	}

@@ -350,8 +350,9 @@ func (x *window) enough(at int64, count int) (from int64, n int, ok bool) {
 	return 0, 0, false
 }
 
-// commit makes the changes last and returns what has to be written to the store. Windows over the limits are forgotten.
-func (t *tx) commit() []Change {
+// commit makes the changes last and hands what has to be written to the store to write, which may be nil, before
+// anything else is counted. Windows over the limits are forgotten.
+func (t *tx) commit(write func([]Change)) {
 	w := t.w
 	defer t.unlock()
 	now := w.now().UnixNano()
@@ -378,7 +379,9 @@ func (t *tx) commit() []Change {
 		w.counts.Evicted++
 		changes = append(changes, Change{Slot: x.slot})
 	}
-	return lastOf(changes)
+	if write != nil && len(changes) > 0 {
+		write(lastOf(changes))
+	}
 }
 
 // lastOf keeps the last change of each slot: one that is deleted may have been written before.
@@ -399,8 +402,11 @@ func lastOf(changes []Change) []Change {
 	return kept
 }
 
-// rollback undoes everything.
+// rollback undoes everything. After commit it does nothing.
 func (t *tx) rollback() {
+	if t.done {
+		return
+	}
 	w := t.w
 	defer t.unlock()
 	w.counts = t.counts
@@ -423,8 +429,9 @@ func (t *tx) unlock() {
 	}
 }
 
-// Sweep forgets windows that nothing joined for their period and the linger time, and returns what to delete.
-func (w *Windows) Sweep() []Change {
+// Sweep forgets windows that nothing joined for their period and the linger time, and hands what to delete to write, which
+// may be nil.
+func (w *Windows) Sweep(write func([]Change)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.now().UnixNano()
@@ -441,7 +448,9 @@ func (w *Windows) Sweep() []Change {
 			changes = append(changes, Change{Slot: x.slot})
 		}
 	}
-	return changes
+	if write != nil && len(changes) > 0 {
+		write(changes)
+	}
 }
 
 // stored is a window in the store.

@@ -25,7 +25,8 @@ func newTestWindows(limits Limits) (*Windows, *clock) {
 func count(w *Windows, key string, threshold int, at float64, id string) (fired bool, changes []Change) {
 	t := w.begin()
 	c := t.match(key, 10*time.Minute, threshold, int64(at*float64(minute)), id, func() []byte { return []byte(`{"first":"` + id + `"}`) })
-	return c.fired, t.commit()
+	t.commit(func(c []Change) { changes = c })
+	return c.fired, changes
 }
 
 func TestWindow(t *testing.T) {
@@ -104,7 +105,7 @@ func TestRollback(t *testing.T) {
 				t.Fatalf("round %d:\n%s\nwant\n%s", round, after, before)
 			}
 		} else {
-			tr.commit()
+			tr.commit(nil)
 		}
 	}
 }
@@ -153,7 +154,7 @@ func TestCorrelate(t *testing.T) {
 				if tr.correlate("k", 10*time.Minute, test.count, int64(e.at*float64(minute)), fmt.Sprint(i), e.value).fired {
 					fires = append(fires, i)
 				}
-				tr.commit()
+				tr.commit(nil)
 			}
 			if !reflect.DeepEqual(fires, test.fires) {
 				t.Errorf("fires at %v, want %v", fires, test.fires)
@@ -183,7 +184,7 @@ func TestWindowsAreBounded(t *testing.T) {
 	for i := range 1000 {
 		tr := w.begin()
 		tr.match(fmt.Sprint(i), time.Minute, 5, 0, "", func() []byte { return []byte(`{"x":"` + strings.Repeat("x", 10_000) + `"}`) })
-		tr.commit()
+		tr.commit(nil)
 		if _, bytes, _ := w.Len(); bytes > 100_000 {
 			t.Fatalf("%d bytes", bytes)
 		}
@@ -194,12 +195,16 @@ func TestSweep(t *testing.T) {
 	w, c := newTestWindows(Limits{Linger: time.Hour})
 	count(w, "a", 2, 0, "1")
 	c.at = c.at.Add(69 * time.Minute)
-	if changes := w.Sweep(); len(changes) != 0 {
-		t.Errorf("%v", changes)
-	}
+	w.Sweep(func(changes []Change) { t.Errorf("%v", changes) })
 	c.at = c.at.Add(time.Minute) // the period is ten minutes
-	if changes := w.Sweep(); len(changes) != 1 || changes[0].Data != nil {
-		t.Errorf("%v", changes)
+	swept := 0
+	w.Sweep(func(changes []Change) {
+		if swept = len(changes); changes[0].Data != nil {
+			t.Errorf("%v", changes)
+		}
+	})
+	if swept != 1 {
+		t.Errorf("%d swept", swept)
 	}
 	if n, bytes, counts := w.Len(); n != 0 || bytes != 0 || counts.Expired != 1 {
 		t.Errorf("%d windows, %d bytes, %+v", n, bytes, counts)
@@ -221,13 +226,15 @@ func TestRestore(t *testing.T) {
 				tr.correlate("c"+key, 10*time.Minute, 3, at, id, uint64(rnd.Intn(3)))
 			}
 		}
-		for _, c := range tr.commit() {
-			if c.Data == nil {
-				delete(store, c.Slot)
-			} else {
-				store[c.Slot] = c.Data
+		tr.commit(func(changes []Change) {
+			for _, c := range changes {
+				if c.Data == nil {
+					delete(store, c.Slot)
+				} else {
+					store[c.Slot] = c.Data
+				}
 			}
-		}
+		})
 	}
 	again, _ := newTestWindows(Limits{Windows: 20})
 	for slot, data := range store {
@@ -265,7 +272,7 @@ func BenchmarkCount(b *testing.B) {
 	for b.Loop() {
 		tr := w.begin()
 		tr.match(fmt.Sprint(i%50_000), 10*time.Minute, 10, int64(i), "", draft)
-		tr.commit()
+		tr.commit(nil)
 		i++
 	}
 }

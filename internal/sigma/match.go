@@ -69,6 +69,9 @@ func (m *Matcher) Match(logType, body string) []Hit {
 	return m.hits
 }
 
+// Wants reports whether any rule is about records of a log type.
+func (m *Matcher) Wants(logType string) bool { return m.engine.plan(logType) != nil }
+
 // Extra reports whether a further condition of a rule that matched holds.
 func (m *Matcher) Extra(hit Hit, i int) bool {
 	m.fill()
