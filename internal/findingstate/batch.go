@@ -48,26 +48,39 @@ func (t *Tracker) Begin(now time.Time) (*Batch, error) {
 
 // Load brings what is known of these findings to memory. It must come before the first Decide, once.
 func (b *Batch) Load(ctx context.Context, obs []*Observation) error {
-	ids := make([]id, 0, len(obs))
-	for _, o := range obs {
-		ids = append(ids, o.id)
-		if b.t.open.AnyTenant && o.anyTenant != (id{}) {
-			ids = append(ids, o.anyTenant)
-		}
-	}
-	if err := b.t.room(ctx, len(ids)); err != nil {
+	removed := b.t.cache.removed
+	ids := b.missing(obs)
+	if err := b.t.room(ctx, len(obs), len(ids)); err != nil {
 		return err
+	}
+	if b.t.cache.removed != removed { // some of them, perhaps
+		ids = b.missing(obs)
 	}
 	return b.t.load(ctx, ids)
 }
 
+// missing finds the slots of what is cached, and returns what is not.
+func (b *Batch) missing(obs []*Observation) (ids []id) {
+	for _, o := range obs {
+		if o.slot = b.t.cache.get(o.id); o.slot == nil {
+			ids = append(ids, o.id)
+		}
+		if b.t.open.AnyTenant && o.anyTenant != (id{}) && b.t.cache.get(o.anyTenant) == nil {
+			ids = append(ids, o.anyTenant)
+		}
+	}
+	return ids
+}
+
 // change returns the slot of an entry for changing.
 func (b *Batch) change(i id) *slot {
-	s := b.t.cache.get(i)
-	added := s == nil
-	if added {
-		s = b.t.cache.add(&entry{id: i})
+	if s := b.t.cache.get(i); s != nil {
+		return b.changeSlot(s, false)
 	}
+	return b.changeSlot(b.t.cache.add(&entry{id: i}), true)
+}
+
+func (b *Batch) changeSlot(s *slot, added bool) *slot {
 	if s.batch != b.number {
 		s.batch = b.number
 		b.undo = append(b.undo, undo{s, s.entry, added})
@@ -78,7 +91,12 @@ func (b *Batch) change(i id) *slot {
 // Decide says what is new about a finding: it fills in the observation's Change, Emit and Fields.
 func (b *Batch) Decide(o *Observation) {
 	t := b.t
-	s := b.change(o.id)
+	s := o.slot // none is evicted during a batch
+	if s != nil {
+		b.changeSlot(s, false)
+	} else {
+		s = b.change(o.id)
+	}
 	if s.is(isGone) {
 		s.entry = entry{id: o.id}
 	}

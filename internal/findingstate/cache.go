@@ -20,6 +20,8 @@ type cache struct {
 	free  []uint32
 	hand  uint32
 	dirty int
+
+	removed int // so far
 }
 
 func newCache() *cache { return &cache{index: map[id]uint32{}} }
@@ -66,6 +68,7 @@ func (c *cache) remove(i id) {
 	}
 	*s = slot{}
 	delete(c.index, i)
+	c.removed++
 	c.free = append(c.free, n)
 }
 

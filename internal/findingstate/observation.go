@@ -31,6 +31,7 @@ type Observation struct {
 	alertID       string
 	scope         scope
 	scanID        string
+	slot          *slot // where the entry is cached, once it is loaded
 }
 
 // IsEvent reports whether the record is a disposition that came on its own.

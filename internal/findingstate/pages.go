@@ -90,7 +90,7 @@ func (t *Tracker) load(ctx context.Context, wanted []id) error {
 	}
 	var missing []want
 	for _, i := range wanted {
-		if t.cache.get(i) == nil {
+		if _, ok := t.cache.index[i]; !ok {
 			missing = append(missing, want{t.pageOf(i.hash()), i})
 		}
 	}
@@ -127,17 +127,29 @@ func (t *Tracker) load(ctx context.Context, wanted []id) error {
 	return nil
 }
 
-// room makes room in the cache for n more entries.
-func (t *Tracker) room(ctx context.Context, n int) error {
-	// A log of many small batches is brought to the pages too, so that a start need not read more keys than these.
-	const maxLogRecords, maxLogBytes = 4096, 64 << 20
-	if t.cache.dirty+n > t.opts.CacheFindings/2 || t.next-t.meta.Log > maxLogRecords || t.logBytes > maxLogBytes {
+const (
+	// maxLogRecords bounds a log of many small batches, so that a start need not read more keys than these.
+	maxLogRecords = 4096
+	// minLogBytes is how long the log may always be.
+	minLogBytes = 8 << 20
+)
+
+// maxLogBytes is how long the log may be: about an eighth of the pages. A longer one costs room on disk, a shorter one
+// rewrites the pages more often.
+func (t *Tracker) maxLogBytes() int64 {
+	const entryBytes = 144
+	return max(minLogBytes, int64(t.meta.Entries)*entryBytes/8)
+}
+
+// room makes room in the cache for n entries that change, of which so many are to be added.
+func (t *Tracker) room(ctx context.Context, n, added int) error {
+	if t.cache.dirty+n > t.opts.CacheFindings/2 || t.next-t.meta.Log > maxLogRecords || t.logBytes > t.maxLogBytes() {
 		if err := t.flush(ctx); err != nil {
 			return err
 		}
 	}
-	if t.cache.len()+n > t.opts.CacheFindings {
-		t.cache.evict(max(0, t.opts.CacheFindings-n))
+	if t.cache.len()+added > t.opts.CacheFindings {
+		t.cache.evict(max(0, t.opts.CacheFindings-added))
 	}
 	return nil
 }

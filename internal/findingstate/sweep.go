@@ -55,7 +55,7 @@ func (t *Tracker) BeginSweep(ctx context.Context, now time.Time) (b *Batch, unse
 		}
 		t.swept = t.now(now)
 	}
-	if err := t.room(ctx, sweepPages*entriesPerPage*4); err != nil {
+	if err := t.room(ctx, sweepPages*entriesPerPage*4, sweepPages*entriesPerPage*4); err != nil {
 		return nil, nil, 0, 0, err
 	}
 	if b, err = t.Begin(now); err != nil {

@@ -64,6 +64,16 @@ func (s *sink) ConsumeLogs(_ context.Context, logs plog.Logs) error {
 	return nil
 }
 
+// counter counts what it takes.
+type counter struct{ n int }
+
+func (c *counter) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+
+func (c *counter) ConsumeLogs(_ context.Context, logs plog.Logs) error {
+	c.n += logs.LogRecordCount()
+	return nil
+}
+
 // take returns what came since the last take, each as "id change(fields)".
 func (s *sink) take() []string {
 	var out []string
