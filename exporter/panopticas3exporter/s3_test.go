@@ -232,7 +232,8 @@ func TestHeaders(t *testing.T) {
 			}
 			for _, r := range requests {
 				if r.Method == http.MethodPut { // each body has its checksum
-					assert.NotEmpty(t, r.Header.Get("X-Amz-Checksum-Crc32")+r.Header.Get("X-Amz-Trailer"), r.URL)
+					assert.NotEmpty(t, r.Header.Get("X-Amz-Checksum-Sha256")+r.Header.Get("X-Amz-Checksum-Crc32"), r.URL)
+					assert.Len(t, r.Header.Get("X-Amz-Content-Sha256"), 64, "the signature covers the body")
 				}
 				if name == "parts" { // a store that holds its policy to each part gets the ACL with each
 					assert.Equal(t, "bucket-owner-full-control", r.Header.Get("X-Amz-Acl"), r.URL)

@@ -50,7 +50,8 @@ const contentType = "application/x-ndjson"
 // Object is what a store puts.
 type Object struct {
 	Key             string
-	Content         []byte // as stored
+	Content         []byte            // as stored
+	Sum             [sha256.Size]byte // SHA-256 of Content
 	ContentType     string
 	ContentEncoding string
 }
@@ -71,9 +72,13 @@ func NewObject(root string, p Partition, first time.Time, lines []byte, compress
 	sum := sha256.Sum256(lines)
 	file := first.UTC().Format(fileTime) + "-" + hex.EncodeToString(sum[:16]) + ".json" + compression.suffix()
 	content, err := compress(lines, compression)
+	if compression.suffix() != "" {
+		sum = sha256.Sum256(content)
+	}
 	return Object{
 		Key:             p.Key(root, file),
 		Content:         content,
+		Sum:             sum,
 		ContentType:     contentType,
 		ContentEncoding: compression.contentEncoding(),
 	}, err

@@ -3,6 +3,9 @@ package objectstore
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
@@ -13,9 +16,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
@@ -151,15 +156,29 @@ func (s *S3) putWhole(ctx context.Context, o Object) error {
 		ContentType:          optional(o.ContentType),
 		ContentEncoding:      optional(o.ContentEncoding),
 		IfNoneMatch:          aws.String("*"),
-		ChecksumAlgorithm:    types.ChecksumAlgorithmCrc32,
+		ChecksumAlgorithm:    types.ChecksumAlgorithmSha256,
+		ChecksumSHA256:       aws.String(base64.StdEncoding.EncodeToString(o.Sum[:])),
 		ACL:                  types.ObjectCannedACL(s.opts.ACL),
 		ServerSideEncryption: types.ServerSideEncryption(s.opts.SSEType),
 		SSEKMSKeyId:          optional(s.opts.SSEKMSKeyID),
 		StorageClass:         types.StorageClass(s.opts.StorageClass),
 		Tagging:              optional(s.tags),
 		ExpectedBucketOwner:  optional(s.opts.ExpectedBucketOwner),
-	})
+	}, s3.WithAPIOptions(signedAs(o.Sum)))
 	return err
+}
+
+// signedAs has the signature cover the content by the sum that is known already. The SDK would sum it a second time, or over
+// TLS not sign it at all.
+func signedAs(sum [sha256.Size]byte) func(*middleware.Stack) error {
+	hash := hex.EncodeToString(sum[:])
+	return func(stack *middleware.Stack) error {
+		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("KnownPayloadHash", func(
+			ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
+		) (middleware.InitializeOutput, middleware.Metadata, error) {
+			return next.HandleInitialize(v4.SetPayloadHash(ctx, hash), in)
+		}), middleware.Before)
+	}
 }
 
 func (s *S3) putParts(ctx context.Context, o Object) error {
