@@ -39,7 +39,7 @@ func TestFaultsBeforeTheBucket(t *testing.T) {
 		outage, phase = 3*time.Minute, 20*time.Second
 	}
 	began := time.Now()
-	l := startLoad("http://"+r.receiver+"/v1/events/panoptica", 2, 50*time.Millisecond)
+	l := startSenders("http://"+r.receiver+"/v1/events/panoptica", 2, 50*time.Millisecond)
 	during := func(name, kind, stream string, toxicity float64, attributes map[string]any) {
 		before := l.next.Load()
 		toxi.Add(t, kind, stream, toxicity, attributes)

@@ -68,7 +68,7 @@ service:
 		})
 		return c
 	}
-	l := startLoad("http://"+receiver+"/v1/events/panoptica", 4, 5*time.Millisecond)
+	l := startSenders("http://"+receiver+"/v1/events/panoptica", 4, 5*time.Millisecond)
 	var moments []time.Duration
 	for range kills {
 		c := run()

@@ -19,8 +19,8 @@ import (
 	"github.com/siempipe/siempipe/internal/trial"
 )
 
-// load is senders that post findings until they are stopped, each body again until it is answered with 200, as senders do.
-type load struct {
+// senders post findings until they are stopped, each body again until it is answered with 200, as senders do.
+type senders struct {
 	url string
 
 	next    atomic.Int64
@@ -33,13 +33,13 @@ type load struct {
 }
 
 const (
-	loadAccounts = 12
-	loadEach     = 20 // findings in a body
+	senderAccounts = 12
+	sendEach       = 20 // findings in a body
 )
 
-// startLoad starts n senders, each with a pause between bodies.
-func startLoad(url string, n int, pause time.Duration) *load {
-	l := &load{url: url, stop: make(chan struct{}), acked: map[string]bool{}}
+// startSenders starts n of them, each with a pause between bodies.
+func startSenders(url string, n int, pause time.Duration) *senders {
+	l := &senders{url: url, stop: make(chan struct{}), acked: map[string]bool{}}
 	for range n {
 		l.wg.Go(func() {
 			for {
@@ -64,23 +64,23 @@ func startLoad(url string, n int, pause time.Duration) *load {
 }
 
 // body is findings of many accounts, two event types and two days, mixed.
-func (l *load) body() (text string, ids []string) {
+func (l *senders) body() (text string, ids []string) {
 	var b strings.Builder
-	for range loadEach {
+	for range sendEach {
 		n := l.next.Add(1)
 		id := fmt.Sprintf("load-%06d", n)
 		ids = append(ids, id)
 		fmt.Fprintf(&b, `{"alert_id":"%s","detection_type":"%s","account_id":"acct-%d","tenant_id":"id-load","detection_timestamp":"2026-03-%02dT23:59:%02dZ","description":"%s"}`+"\n",
-			id, []string{"security_finding", "other"}[n%2], n%loadAccounts, 1+n/3%2, n%60, strings.Repeat("x", rand.IntN(1500)))
+			id, []string{"security_finding", "other"}[n%2], n%senderAccounts, 1+n/3%2, n%60, strings.Repeat("x", rand.IntN(1500)))
 	}
 	return b.String(), ids
 }
 
 // send posts until the answer is 200; false is that the load ended before.
-func (l *load) send(body string) bool {
+func (l *senders) send(body string) bool {
 	for {
 		a, err := trial.Post(l.url, "application/x-ndjson", strings.NewReader(body))
-		if err == nil && a.Code == 200 && a.Accepted == loadEach {
+		if err == nil && a.Code == 200 && a.Accepted == sendEach {
 			return true
 		}
 		l.refused.Add(1)
@@ -93,14 +93,14 @@ func (l *load) send(body string) bool {
 }
 
 // end stops the senders and returns the IDs that were accepted.
-func (l *load) end() map[string]bool {
+func (l *senders) end() map[string]bool {
 	close(l.stop)
 	l.wg.Wait()
 	return l.acked
 }
 
 var (
-	loadID = regexp.MustCompile(`"alert_id":"(load-\d+)"`)
+	senderID = regexp.MustCompile(`"alert_id":"(load-\d+)"`)
 )
 
 // stored is what a bucket holds of a load.
@@ -118,7 +118,7 @@ func readStored(t *testing.T, server *testpeer.S3, bucket string) stored {
 		require.NoError(t, err)
 		s.objects++
 		for _, line := range o.Lines {
-			id := loadID.FindStringSubmatch(line)
+			id := senderID.FindStringSubmatch(line)
 			if id == nil {
 				t.Errorf("%s: %.200s", key, line)
 				continue
