@@ -29,7 +29,7 @@ func StartAzurite(t *testing.T) *Azurite {
 	t.Helper()
 	binary := nodeTool(t, "azurite")
 	blob, queue, table := FreeAddress(t), FreeAddress(t), FreeAddress(t)
-	args := []string{"--silent", "--skipApiVersionCheck", "--disableTelemetry", "--inMemoryPersistence", "--location", t.TempDir()}
+	args := []string{"--silent", "--skipApiVersionCheck", "--disableTelemetry", "--location", t.TempDir()}
 	for name, address := range map[string]string{"blob": blob, "queue": queue, "table": table} {
 		host, port, _ := strings.Cut(address, ":")
 		args = append(args, "--"+name+"Host", host, "--"+name+"Port", port)

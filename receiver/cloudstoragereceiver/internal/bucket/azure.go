@@ -162,7 +162,7 @@ var azureErrors = map[bloberror.Code]known{
 	bloberror.ContainerNotFound:               {Misconfigured, "set azure_blob.container to a container that exists"},
 	bloberror.AuthenticationFailed:            {Misconfigured, "the credentials are wrong, or this machine's clock is"},
 	bloberror.AuthorizationPermissionMismatch: {Forbidden, "give this identity the role Storage Blob Data Reader"},
-	bloberror.AuthorizationFailure:            {Forbidden, "the account's network rules refuse this machine, or the identity lacks Storage Blob Data Reader"},
+	bloberror.AuthorizationFailure:            {Forbidden, "the key is wrong, the account's network rules refuse this machine, or the identity lacks the role Storage Blob Data Reader"},
 	bloberror.BlobArchived:                    {Archived, "rehydrate the blob, or read it before its lifecycle rule archives it"},
 	bloberror.ConditionNotMet:                 {Changed, ""},
 	bloberror.InvalidRange:                    {Changed, ""},

@@ -26,7 +26,7 @@ type gcsBucket struct {
 
 // NewGCS does not connect.
 func NewGCS(ctx context.Context, opts GCSOptions) (Bucket, error) {
-	options := []option.ClientOption{storage.WithJSONReads()}
+	var options []option.ClientOption // reads go through the XML interface: the JSON one cannot hand out gzip as it is stored
 	if opts.Endpoint != "" {
 		options = append(options, option.WithEndpoint(strings.TrimRight(opts.Endpoint, "/")+"/storage/v1/"))
 		if strings.HasPrefix(opts.Endpoint, "http://") {
