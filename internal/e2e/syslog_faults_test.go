@@ -261,11 +261,11 @@ service:
 	return r
 }
 
-// run starts the collector on a configuration, and stops it when the test ends.
-func (r *running) run(t *testing.T, path string, env []string) {
+// run starts the collector on a configuration, with more arguments, and stops it when the test ends.
+func (r *running) run(t *testing.T, path string, env []string, args ...string) {
 	t.Helper()
 	var err error
-	r.Collector, err = trial.Start(binary, r.log, env, "--config", path)
+	r.Collector, err = trial.Start(binary, r.log, env, append([]string{"--config", path}, args...)...)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		if err := r.Stop(30 * time.Second); err != nil {
