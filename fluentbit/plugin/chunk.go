@@ -3,12 +3,12 @@ package plugin
 import (
 	"bytes"
 	"errors"
-	"strings"
 	"time"
 	"unsafe"
 
 	"github.com/siempipe/siempipe/internal/msgpackjson"
 	"github.com/siempipe/siempipe/internal/pipe"
+	"github.com/siempipe/siempipe/internal/record"
 )
 
 // chunk reads the events of one chunk: [EventTime, body] or [[EventTime, metadata], body], one after another. Its texts
@@ -25,6 +25,7 @@ type chunk struct {
 type event struct {
 	raw    string    // a line, or the JSON of the body
 	format string    // its own siem.format, "" when it names none
+	fields string    // its own siem.fields: the header line that a flow log's line stands under
 	time   time.Time // zero when the event has none
 	broken string    // why raw could not be read, "" when it could
 }
@@ -148,7 +149,7 @@ func (c *chunk) read(e *event) (marker bool, end int, err error) {
 		if e.time, marker, err = eventTime(b, stamp); err != nil {
 			return false, 0, err
 		}
-		if e.format, body, err = formatIn(b, stamp.Next); err != nil {
+		if body, err = e.readMetadata(b, stamp.Next); err != nil {
 			return false, 0, err
 		}
 	}
@@ -306,27 +307,37 @@ func (c *chunk) use(name []byte, value msgpackjson.Token, b []byte, members int)
 	return part
 }
 
-// formatIn finds the format that the metadata at i names, and the index after it: siem.format itself, or among the
-// attributes of an OpenTelemetry record.
-func formatIn(b []byte, i int) (format string, end int, err error) {
+// readMetadata finds what the metadata at i says of the record, siem.format and siem.fields, and returns the index after it.
+// They stand there themselves, or among the attributes of an OpenTelemetry record.
+func (e *event) readMetadata(b []byte, i int) (end int, err error) {
 	head, err := msgpackjson.Read(b, i)
 	if err != nil {
-		return "", i, err
+		return i, err
 	}
 	if end, err = msgpackjson.Skip(b, i); err != nil || head.Kind != msgpackjson.Map || head.Len == 0 {
-		return "", end, err
-	}
-	if own, ok := member(b, head, "siem.format"); ok && own.Kind == msgpackjson.String {
-		return text(b[own.Data:own.Next]), end, nil
+		return end, err
 	}
 	if otlp, ok := member(b, head, "otlp"); ok && otlp.Kind == msgpackjson.Map {
 		if attributes, ok := member(b, otlp, "attributes"); ok && attributes.Kind == msgpackjson.Map {
-			if own, ok := member(b, attributes, "siem.format"); ok && own.Kind == msgpackjson.String {
-				return text(b[own.Data:own.Next]), end, nil
-			}
+			e.format, e.fields = textOf(b, attributes, record.AttrFormat), textOf(b, attributes, record.AttrFields)
 		}
 	}
-	return "", end, nil
+	if format := textOf(b, head, record.AttrFormat); format != "" {
+		e.format = format
+	}
+	if fields := textOf(b, head, record.AttrFields); fields != "" {
+		e.fields = fields
+	}
+	return end, nil
+}
+
+// textOf is the text of a member, "" when there is none.
+func textOf(b []byte, head msgpackjson.Token, name string) string {
+	t, ok := member(b, head, name)
+	if !ok || t.Kind != msgpackjson.String {
+		return ""
+	}
+	return text(b[t.Data:t.Next])
 }
 
 // member finds a member of the map with head, in data that can be skipped.
@@ -350,6 +361,3 @@ func member(b []byte, head msgpackjson.Token, name string) (msgpackjson.Token, b
 	}
 	return msgpackjson.Token{}, false
 }
-
-// isBlank reports a record that is nothing but blanks.
-func isBlank(raw string) bool { return strings.TrimSpace(raw) == "" }

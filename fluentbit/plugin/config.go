@@ -116,6 +116,9 @@ func (c *config) validate() []error {
 	if c.source.MaxRecordBytes <= 0 {
 		bad("max_record_bytes", "%d, want more than 0", c.source.MaxRecordBytes)
 	}
+	if _, err := source.NewParser(c.source); err != nil && c.source.MaxRecordBytes > 0 {
+		bad("scan_severities, vpc_flow_fields", "%w", err) // the others were checked
+	}
 	if c.suppressions != "" && c.reloadInterval <= 0 {
 		bad("suppressions_reload_interval", "%v, want more than 0", c.reloadInterval)
 	}

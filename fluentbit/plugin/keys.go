@@ -46,6 +46,8 @@ var Keys = []Key{
 	{Name: "source_id", Meaning: "`p_source_id` of log records.", to: func(c *config) any { return &c.source.SourceID }},
 	{Name: "source_label", Meaning: "`p_source_label` of log records.", to: func(c *config) any { return &c.source.SourceLabel }},
 	{Name: "scans_as_findings", Default: "false", Meaning: "Turn Perception Point scans into findings.", to: func(c *config) any { return &c.source.ScansAsFindings }},
+	{Name: "scan_severities", Meaning: "Severities of Perception Point verdicts where they differ from the default, `verdict=severity,verdict=severity`; see the siem processor.", to: func(c *config) any { return &c.source.VerdictSeverities }},
+	{Name: "vpc_flow_fields", Meaning: "Names of the fields of VPC flow logs, with blanks between them, where lines come without a header; none is version 2.", to: func(c *config) any { return &c.source.VPCFlowFields }},
 	{Name: "max_record_bytes", Default: strconv.Itoa(source.DefaultMaxRecordBytes), Meaning: "Longest record that is parsed; longer ones are `invalid`.", to: func(c *config) any { return &c.source.MaxRecordBytes }},
 
 	{Name: "bucket", Outputs: forS3, Meaning: "Name or access point ARN of the bucket. Required.", to: func(c *config) any { return &c.s3.Bucket }},

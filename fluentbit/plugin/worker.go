@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/siempipe/siempipe/internal/intake"
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/internal/screen"
 	"github.com/siempipe/siempipe/internal/source"
@@ -15,12 +16,11 @@ import (
 // record that needs no change.
 type worker struct {
 	chunk  chunk
-	parser interface { // *source.Parser
-		ParseIn(raw string, in source.Context, rec *record.Record)
-	}
+	parser intake.Parser
 	screen screen.Screen
 	format string // of records that name none
 	event  event
+	rec    record.Record
 	recs   records
 }
 
@@ -46,7 +46,7 @@ func (w *worker) reset() {
 		w.recs = nil
 	}
 	clear(w.recs)
-	w.recs, w.event = w.recs[:0], event{}
+	w.recs, w.rec, w.event = w.recs[:0], record.Record{}, event{}
 	w.chunk.reset(nil)
 }
 
@@ -77,22 +77,44 @@ func (w *worker) some(a *attempt, n *counts) (more bool) {
 	}()
 	for w.chunk.next(&w.event) {
 		e := &w.event
-		var rec record.Record
 		n.in++
 		switch {
 		case e.broken != "":
-			rec = source.NewInvalid(e.raw, w.formatOf(e), e.broken, w.received(e, a))
-		case isBlank(e.raw):
+			rec := source.NewInvalid(e.raw, w.formatOf(e), e.broken, w.received(e, a))
+			w.keep(&rec, a, n)
+		case strings.TrimSpace(e.raw) == "":
 			n.drop(screen.Empty)
-			continue
 		default:
 			parsing = true
-			w.parser.ParseIn(e.raw, source.Context{Format: e.format, Received: w.received(e, a)}, &rec)
+			w.parse(e, a, n)
 			parsing = false
 		}
-		w.keep(&rec, a, n)
 	}
 	return false
+}
+
+// parse makes the records of one event. A panic leaves none of them.
+func (w *worker) parse(e *event, a *attempt, n *counts) {
+	before := len(w.recs)
+	defer func() {
+		if before >= 0 { // a panic
+			w.recs = w.recs[:before]
+		}
+	}()
+	in := source.Context{Format: e.format, Fields: e.fields, Received: w.received(e, a)}
+	header, file := intake.Parse(w.parser, e.raw, in, &w.rec)
+	switch {
+	case header:
+		n.drop(screen.Header)
+	case file && intake.Apart(w.parser, e.raw, in, func(rec *record.Record, _ int64) { w.keep(rec, a, n) }):
+	default:
+		findings := w.parser.Findings()
+		w.keep(&w.rec, a, n)
+		for i := range findings {
+			w.keep(&findings[i], a, n)
+		}
+	}
+	before = -1
 }
 
 // keep adds a record unless it is dropped.
