@@ -135,6 +135,9 @@ func endsALBRequest(rest string) bool {
 // endsALBUserAgent: behind the user agent follow cipher, protocol and target group, which a client cannot choose, and a
 // quoted field.
 func endsALBUserAgent(rest string) bool {
+	if strings.HasPrefix(rest, `"`) { // most quotes of the line
+		return false
+	}
 	l := lineScanner{s: rest}
 	cipher, protocol, group := l.next(), l.next(), l.next()
 	if cipher == "" || strings.ContainsAny(cipher, `"/`) {

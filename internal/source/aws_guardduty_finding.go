@@ -150,34 +150,3 @@ func (p *Parser) guardDutyFinding(rec *record.Record) error {
 	p.findings = append(p.findings, f)
 	return nil
 }
-
-// path is the text or the number at a path of names, in any case, through JSON; arrays stand for their first element. ""
-// where nothing stands there.
-func path(value, names string) string {
-	for name := range strings.SplitSeq(names, "/") {
-		var room [32]jsonscan.Member
-		if strings.HasPrefix(value, "[") {
-			elements, err := jsonscan.Elements(room[:0], value)
-			if err != nil || len(elements) == 0 {
-				return ""
-			}
-			value = elements[0].Value
-		}
-		members, _, err := jsonscan.Members(room[:0], value)
-		if err != nil {
-			return ""
-		}
-		m := foldMember(members, name)
-		if m == nil {
-			return ""
-		}
-		value = m.Value
-	}
-	switch {
-	case strings.HasPrefix(value, `"`):
-		return jsonscan.Unquote(value[1 : len(value)-1])
-	case value == "" || value[0] == '{' || value[0] == '[':
-		return ""
-	}
-	return value
-}

@@ -37,20 +37,33 @@ var vpcDNS = newLogType("AWS.VPCDns", []column{
 
 // feedAnswers adds what the answers tell: addresses, and names with their final dot.
 func feedAnswers(p *Parser) {
-	answers := p.in.Get("answers")
-	if answers == nil {
-		return
-	}
-	var room [8]jsonscan.Member
-	elements, err := jsonscan.Elements(room[:0], answers.Value)
-	if err != nil {
-		return
-	}
-	for i := range elements {
-		var room [4]jsonscan.Member
-		members := objectOf(room[:0], &elements[i])
-		data := text(find(members, "Rdata"))
-		switch text(find(members, "Type")) {
+	answers := p.in.fold("answers").Value
+	elements := scanMembers(answers, 0)
+	for {
+		_, start, end, ok := elements.next(false)
+		if !ok {
+			return
+		}
+		if answers[start] != '{' {
+			continue
+		}
+		data, kind := "", ""
+		members := scanMembers(answers[:end], start)
+		for {
+			name, start, end, ok := members.next(true)
+			if !ok {
+				break
+			}
+			if value := answers[start:end]; value[0] == '"' {
+				switch {
+				case strings.EqualFold(name, "Rdata"):
+					data = jsonscan.Unquote(value[1 : len(value)-1])
+				case strings.EqualFold(name, "Type"):
+					kind = value[1 : len(value)-1]
+				}
+			}
+		}
+		switch kind {
 		case "A", "AAAA":
 			p.row.feed(feedIP, data)
 		case "MX": // preference and name

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"math/bits"
 	"net/netip"
 	"slices"
 	"strings"
@@ -87,7 +88,8 @@ func (x *indicators) reset() {
 	if x.used == 0 {
 		return
 	}
-	for i := range x.found {
+	for used := x.used; used != 0; used &= used - 1 {
+		i := bits.TrailingZeros16(used)
 		clear(x.found[i])
 		x.found[i] = x.found[i][:0]
 	}
@@ -343,10 +345,9 @@ func (x *indicators) append(dst []byte, plain bool) []byte {
 		return dst
 	}
 	plain = plain && !x.foreign
-	for i, values := range x.found {
-		if len(values) == 0 {
-			continue
-		}
+	for used := x.used; used != 0; used &= used - 1 {
+		i := bits.TrailingZeros16(used)
+		values := x.found[i]
 		switch len(values) {
 		case 1:
 		case 2: // which most are

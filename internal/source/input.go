@@ -2,6 +2,7 @@ package source
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/siempipe/siempipe/internal/jsonscan"
 )
@@ -35,7 +36,7 @@ const blanks = " \t\r\n\uFEFF"
 
 func (in *Input) scan(raw string) {
 	before := len(in.Members)
-	in.Raw = strings.Trim(raw, blanks)
+	in.Raw = trim(raw)
 	if in.Raw != "" && in.Raw[0] != '{' { // a line, whose error need not be made for each
 		in.Members, in.Compact, in.JSONErr = in.Members[:0], false, errNoObject
 	} else {
@@ -57,3 +58,13 @@ func (in *Input) Get(name string) *jsonscan.Member {
 	}
 	return nil
 }
+
+// trim takes the blanks off both ends.
+func trim(raw string) string {
+	if raw == "" || isPrintable(raw[0]) && isPrintable(raw[len(raw)-1]) { // most are clean, and looking for a mark is slow
+		return raw
+	}
+	return strings.Trim(raw, blanks)
+}
+
+func isPrintable(c byte) bool { return ' ' < c && c < utf8.RuneSelf }

@@ -118,7 +118,7 @@ func (p *Parser) endLine(dst []byte, lt *logType, in *Input, rec *record.Record)
 	if missing := lt.needed &^ p.row.seen; missing != 0 {
 		return fmt.Errorf("%s: missing, required of %s", lt.table.fields[bits.TrailingZeros64(missing)].name, lt.name)
 	}
-	if !utf8.ValidString(in.Raw) {
+	if !p.row.plain && !utf8.ValidString(in.Raw) {
 		dst = append(appendName(dst, rawMember), '"')
 		dst = append(base64.StdEncoding.AppendEncode(dst, []byte(in.Raw)), '"')
 	}

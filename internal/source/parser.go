@@ -52,6 +52,7 @@ type Parser struct {
 
 	severities   map[string]record.Severity
 	sourceFields []byte          // p_source_id and p_source_label as JSON
+	last         *Format         // that was named last
 	flow         flowHeader      // the header that was read last
 	findings     []record.Record // see Findings
 }
@@ -115,7 +116,7 @@ func (p *Parser) ParseIn(raw string, in Context, rec *record.Record) {
 	if err := p.parse(raw, in.Format, rec); err != nil {
 		*rec = NewInvalid(raw, rec.Format, err.Error(), in.Received)
 	}
-	p.row.release()
+	p.row.release(len(raw))
 	if cap(p.buf) > maxScratch {
 		p.buf = nil
 	}
@@ -154,10 +155,14 @@ func (p *Parser) parse(raw, format string, rec *record.Record) error {
 // formatOf finds the format of the input: the one that is named, or the only one that claims it.
 func (p *Parser) formatOf(name string) (*Format, error) {
 	if name != Auto {
+		if p.last != nil && p.last.Name == name { // most come in a row
+			return p.last, nil
+		}
 		f, ok := Lookup(name)
 		if !ok {
 			return nil, unknownFormat(name)
 		}
+		p.last = f
 		return f, nil
 	}
 	if f := rowFormat(&p.in); f != nil {

@@ -59,20 +59,14 @@ func (r *row) reset() {
 	r.seen, r.id, r.event = 0, "", instant{}
 }
 
-// release lets go of the input, and of room that an unusual record took.
-func (r *row) release() {
+// release lets go of the input, and of room that a record of a length took when it was unusual.
+func (r *row) release(length int) {
 	r.reset()
-	if cap(r.scratch) > maxScratch {
-		r.scratch = nil
+	if length < maxScratch/16 {
+		return
 	}
-	if cap(r.patches) > maxScratch/32 {
-		r.patches = nil
-	}
-	for i := range r.found {
-		if cap(r.found[i]) > maxScratch/16 {
-			r.found[i] = nil
-		}
-	}
+	r.scratch, r.patches = nil, nil
+	r.found = [numIndicators][]string{}
 }
 
 // remove takes the input's bytes from to to out.
