@@ -60,6 +60,9 @@ type Config struct {
 	// Storage is the storage extension that keeps checkpoints and progress; required with poll.
 	Storage *component.ID `mapstructure:"storage"`
 
+	// CloudTrailDigests is about the digest files that CloudTrail writes beside its log files in S3.
+	CloudTrailDigests CloudTrailDigestsConfig `mapstructure:"cloudtrail_digests"`
+
 	// Concurrency is how many objects are read at once.
 	Concurrency int `mapstructure:"concurrency"`
 	// MaxUnpackedSize bounds an object after decompression, in bytes.
@@ -134,6 +137,17 @@ type GCSConfig struct {
 	Prefix string `mapstructure:"prefix"`
 	// Endpoint is the address of another store than Google's; with http:// it is asked without credentials.
 	Endpoint string `mapstructure:"endpoint"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// CloudTrailDigestsConfig is about the digest files that CloudTrail writes beside its log files in S3.
+type CloudTrailDigestsConfig struct {
+	// Check checks each digest that is read against the one before it and the log files that it lists; what does not hold becomes a Critical finding.
+	Check bool `mapstructure:"check"`
+	// PublicKeys is a file of CloudTrail's public keys, the answer of aws cloudtrail list-public-keys or PEM; with it signatures are checked too.
+	PublicKeys string `mapstructure:"public_keys"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -235,13 +249,14 @@ func createDefaultConfig() component.Config {
 			PubSub:       configoptional.Default(PubSubConfig{}),
 			StorageQueue: configoptional.Default(StorageQueueConfig{VisibilityTimeout: defaultVisibilityTimeout}),
 		},
-		Poll:             configoptional.Default(PollConfig{Interval: defaultPollInterval, Overlap: defaultPollOverlap}),
-		Concurrency:      defaultConcurrency,
-		MaxUnpackedSize:  defaultMaxUnpackedSize,
-		MaxTries:         defaultMaxTries,
-		RetryDelay:       defaultRetryDelay,
-		ReadTimeout:      defaultReadTimeout,
-		ProgressInterval: defaultProgressInterval,
+		CloudTrailDigests: CloudTrailDigestsConfig{Check: true},
+		Poll:              configoptional.Default(PollConfig{Interval: defaultPollInterval, Overlap: defaultPollOverlap}),
+		Concurrency:       defaultConcurrency,
+		MaxUnpackedSize:   defaultMaxUnpackedSize,
+		MaxTries:          defaultMaxTries,
+		RetryDelay:        defaultRetryDelay,
+		ReadTimeout:       defaultReadTimeout,
+		ProgressInterval:  defaultProgressInterval,
 	}
 }
 

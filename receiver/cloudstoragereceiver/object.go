@@ -146,6 +146,8 @@ type objectReader struct {
 	base   int64         // where raw begins
 	begun  progress      // of an earlier try
 
+	witness *witness // nil for most
+
 	batch  batch
 	sum    xxhash.Digest // of all texts from the beginning
 	cut    int           // records from the beginning, or from base
@@ -168,7 +170,10 @@ func (r *objectReader) read(ctx context.Context) (torn bool, err error) {
 	r.end = r.base
 	format := r.c.cfg.formatOf(r.object.Key)
 	r.batch = batch{c: r.c, format: format, address: r.c.bucket.URL(r.object), received: r.c.state.now()}
-	counted := &counter{r: plain}
+	if r.base == 0 {
+		r.witness = r.c.newWitness(r.object)
+	}
+	counted := &counter{r: r.witness.of(plain)}
 	err = payload.Cut(counted, payload.Options{Format: format, Fields: r.begun.Fields}, func(item payload.Item) error {
 		return r.add(ctx, item)
 	})
@@ -184,6 +189,9 @@ func (r *objectReader) read(ctx context.Context) (torn bool, err error) {
 		if errors.Is(err, errDifferent) {
 			r.c.state.forget(r.id)
 		}
+		return false, err
+	}
+	if err := r.testify(ctx); err != nil {
 		return false, err
 	}
 	r.through(ctx)

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
 
+	"github.com/siempipe/siempipe/internal/cloudtraildigest"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/metadata"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/queue"
@@ -31,7 +32,8 @@ type cloudStorage struct {
 	telemetry *metadata.TelemetryBuilder
 
 	bucket   bucket.Bucket
-	queue    queue.Queue // nil: listing
+	checker  *cloudtraildigest.Checker // nil: digests are not checked
+	queue    queue.Queue               // nil: listing
 	state    *state
 	storage  storage.Client
 	totals   totals
@@ -75,6 +77,9 @@ func (c *cloudStorage) Start(ctx context.Context, host component.Host) (err erro
 		return err
 	}
 	if c.queue, err = c.cfg.newQueue(ctx); err != nil {
+		return err
+	}
+	if c.checker, err = c.newChecker(); err != nil {
 		return err
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))

@@ -33,7 +33,8 @@ const sizeUnknown = -1
 // Content is an opened object. Its Object says what the store says of it, its size being that of the whole object.
 type Content struct {
 	Object
-	Body io.ReadCloser
+	Metadata map[string]string // that its writer gave it (S3)
+	Body     io.ReadCloser
 }
 
 // Bucket is an object store. Implementations are safe for concurrent use. Their errors are *Error.

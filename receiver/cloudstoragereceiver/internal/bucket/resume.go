@@ -54,6 +54,9 @@ func (r *Reader) open(o Object) error {
 // Object is what the store says of the object.
 func (r *Reader) Object() Object { return r.content.Object }
 
+// Metadata is what the object's writer gave it.
+func (r *Reader) Metadata() map[string]string { return r.content.Metadata }
+
 // Offset is that of the next byte.
 func (r *Reader) Offset() int64 { return r.offset }
 

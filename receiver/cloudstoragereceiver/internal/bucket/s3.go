@@ -76,7 +76,7 @@ func (b *s3Bucket) Open(ctx context.Context, o Object, offset int64) (Content, e
 	if out.ContentLength != nil {
 		o.Size = offset + *out.ContentLength
 	}
-	return Content{Object: o, Body: out.Body}, nil
+	return Content{Object: o, Metadata: out.Metadata, Body: out.Body}, nil
 }
 
 // region takes the request to where the object's bucket is. Another store than AWS's has no regions to go to.

@@ -1,0 +1,143 @@
+package cloudstoragereceiver
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+
+	"go.uber.org/zap"
+
+	"github.com/siempipe/siempipe/internal/cloudtraildigest"
+	"github.com/siempipe/siempipe/internal/payload"
+	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
+	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/unpack"
+)
+
+// findingFormat is the source format of findings about digests.
+const findingFormat = "panoptica"
+
+// newChecker makes the checker of CloudTrail's digests, nil where none are checked.
+func (c *cloudStorage) newChecker() (*cloudtraildigest.Checker, error) {
+	cfg := &c.cfg.CloudTrailDigests
+	if !cfg.Check || !c.cfg.S3.HasValue() {
+		return nil, nil
+	}
+	var keys *cloudtraildigest.Keys
+	if cfg.PublicKeys != "" {
+		var err error
+		if keys, err = cloudtraildigest.ReadKeys(cfg.PublicKeys); err != nil {
+			return nil, fmt.Errorf("cloudtrail_digests.public_keys: %w", err)
+		}
+	}
+	return cloudtraildigest.NewChecker(c.openListed, keys), nil
+}
+
+// openListed opens what a digest lists.
+func (c *cloudStorage) openListed(ctx context.Context, name, key string) (io.ReadCloser, error) {
+	raw, err := bucket.NewReader(ctx, c.bucket, bucket.Object{Bucket: name, Key: key}, 0, c.cfg.ReadTimeout)
+	if err != nil {
+		if bucket.KindOf(err) == bucket.NotFound {
+			err = fs.ErrNotExist
+		}
+		return nil, err
+	}
+	plain, err := unpack.NewReader(raw, c.cfg.MaxUnpackedSize)
+	if err != nil {
+		return nil, errors.Join(err, raw.Close())
+	}
+	return &listed{Reader: plain, raw: raw}, nil
+}
+
+// listed is an open object that a digest lists.
+type listed struct {
+	*unpack.Reader
+	raw *bucket.Reader
+}
+
+func (l *listed) Close() error {
+	l.Reader.Close()
+	return l.raw.Close()
+}
+
+// witness sees what is read of one object, for the checker: the hash of a log file, the content of a digest.
+type witness struct {
+	checker *cloudtraildigest.Checker
+	bucket  string
+	key     string
+	sum     hash.Hash     // of a log file
+	content *bytes.Buffer // of a digest
+}
+
+// newWitness is nil for all objects but CloudTrail's.
+func (c *cloudStorage) newWitness(o bucket.Object) *witness {
+	if c.checker == nil {
+		return nil
+	}
+	w := &witness{checker: c.checker, bucket: o.Bucket, key: o.Key}
+	if w.bucket == "" {
+		w.bucket = c.bucket.Name()
+	}
+	switch {
+	case cloudtraildigest.IsDigest(o.Key):
+		w.content = &bytes.Buffer{}
+	case cloudtraildigest.IsLogFile(o.Key):
+		w.sum = sha256.New()
+	default:
+		return nil
+	}
+	return w
+}
+
+// of is r with the witness looking on.
+func (w *witness) of(r io.Reader) io.Reader {
+	switch {
+	case w == nil:
+		return r
+	case w.sum != nil:
+		return io.TeeReader(r, w.sum)
+	}
+	return io.TeeReader(r, &limitedBuffer{w.content})
+}
+
+// limitedBuffer keeps one byte more than a digest may have.
+type limitedBuffer struct{ *bytes.Buffer }
+
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	if left := cloudtraildigest.MaxBytes + 1 - b.Len(); left > 0 {
+		b.Buffer.Write(p[:min(len(p), left)])
+	}
+	return len(p), nil
+}
+
+// testify says what was seen of an object that was read whole: a log file's hash to the checker, and what is wrong with a
+// digest as findings to the pipeline.
+func (r *objectReader) testify(ctx context.Context) error {
+	w := r.witness
+	if w == nil {
+		return nil
+	}
+	if w.sum != nil {
+		w.checker.LogFile(w.bucket, w.key, cloudtraildigest.Sum(w.sum.Sum(nil)))
+		return nil
+	}
+	problems, err := w.checker.Check(ctx, cloudtraildigest.Object{
+		Bucket: w.bucket, Object: w.key, Content: w.content.Bytes(), Signature: r.raw.Metadata()["signature"],
+	})
+	if err != nil {
+		return fmt.Errorf("check of the digest: %w", err)
+	}
+	findings := batch{c: r.c, format: findingFormat, received: r.batch.received}
+	for i := range problems {
+		p := &problems[i]
+		r.c.set.Logger.Error("CloudTrail's digest does not hold", zap.String("problem", string(p.Kind)),
+			zap.String("object", cloudtraildigest.ARN(p.Bucket, p.Object)), zap.String("detail", p.Detail),
+			zap.String("digest", cloudtraildigest.ARN(p.DigestBucket, p.DigestObject)))
+		findings.add(payload.Item{Index: i, Raw: string(p.Finding())})
+	}
+	return findings.deliver(ctx)
+}
