@@ -61,6 +61,7 @@ type planRule struct {
 	entry int32 // in Engine.entries
 	expr  *node
 	extra []*node
+	first bool // the first walk reads all that expr asks for
 }
 
 type indexField struct {
@@ -284,6 +285,10 @@ type key struct {
 // preferred are the fields that say most about a record, so that few rules are looked at for each.
 var preferred = []string{"eventname", "operationname", "methodname", "riskeventtype"}
 
+// maxFirstPaths is from how many paths on the first walk reads no more for rules that many records are candidates of:
+// reading everything is not much dearer then.
+const maxFirstPaths = 24
+
 // indexRules decides for each rule by which of its tests it is found.
 func (b *builder) indexRules() {
 	p := b.plan
@@ -305,8 +310,12 @@ func (b *builder) indexRules() {
 	}
 	byField := map[int32]map[string][]int32{}
 	need := map[int32]bool{} // paths of the first walk
+	var weak []int           // rules that are found by a value that many records have
 	for i := range p.rules {
-		keys, _, ok := b.keys(p.rules[i].expr, cost)
+		keys, worst, ok := b.keys(p.rules[i].expr, cost)
+		if ok && worst >= len(preferred) {
+			weak = append(weak, i)
+		}
 		if !ok {
 			p.always = append(p.always, int32(i))
 			b.pathsOf(p.rules[i].expr, need)
@@ -325,6 +334,19 @@ func (b *builder) indexRules() {
 	}
 	for f, rules := range byField {
 		p.index = append(p.index, indexField{f, rules})
+	}
+	for _, i := range weak {
+		if len(need) < maxFirstPaths {
+			b.pathsOf(p.rules[i].expr, need)
+		}
+	}
+	for i := range p.rules {
+		own := map[int32]bool{}
+		b.pathsOf(p.rules[i].expr, own)
+		p.rules[i].first = true
+		for path := range own {
+			p.rules[i].first = p.rules[i].first && need[path]
+		}
 	}
 	slices.SortFunc(p.index, func(x, y indexField) int { return int(x.field - y.field) })
 	for id, path := range b.names {

@@ -56,10 +56,10 @@ func (m *Matcher) Match(logType, body string) []Hit {
 		return nil
 	}
 	m.candidates = append(m.candidates[:0], m.plan.always...)
-	indexed := m.lookUp()
-	if indexed > 0 {
+	needsMore := m.lookUp()
+	sortInts(m.candidates)
+	if needsMore {
 		m.fill()
-		sortInts(m.candidates)
 	}
 	for _, r := range m.candidates {
 		if m.holds(m.plan.rules[r].expr) {
@@ -127,8 +127,9 @@ func (m *Matcher) fill() {
 // maxKey is the longest text that is looked up in the index, in bytes; a longer one cannot be in it.
 const maxKey = 4096
 
-// lookUp adds the rules that are found by a value of the record, and counts them.
-func (m *Matcher) lookUp() (n int) {
+// lookUp adds the rules that are found by a value of the record. It reports whether one of them asks for more than the
+// first walk has read.
+func (m *Matcher) lookUp() (needsMore bool) {
 	for i := range m.plan.index {
 		f := &m.plan.index[i]
 		it := m.values(f.field)
@@ -140,12 +141,12 @@ func (m *Matcher) lookUp() (n int) {
 				if m.seen[r] != m.generation {
 					m.seen[r] = m.generation
 					m.candidates = append(m.candidates, r)
-					n++
+					needsMore = needsMore || !m.plan.rules[r].first
 				}
 			}
 		}
 	}
-	return n
+	return needsMore
 }
 
 // sortInts sorts a few numbers.
