@@ -39,5 +39,7 @@ func newExporter(ctx context.Context, set exporter.Settings, cfg *Config, w *wri
 	if err != nil {
 		return nil, err
 	}
-	return &splitter{Logs: inner, byExport: cfg.PartitionTime == partitionByExport, eventType: cfg.EventType, now: time.Now}, nil
+	return &splitter{
+		Logs: inner, byExport: cfg.PartitionTime == partitionByExport, eventType: cfg.EventType, now: time.Now, stopping: w.stopping,
+	}, nil
 }

@@ -64,7 +64,7 @@ func startOn(t *testing.T, cfg *Config, store objectstore.Store) *splitter {
 	set := exportertest.NewNopSettings(metadata.Type)
 	w, err := newWriter(set, cfg)
 	require.NoError(t, err)
-	w.store = store
+	w.store, w.patience = store, 500*time.Millisecond
 	e, err := newExporter(t.Context(), set, cfg, w, w.push)
 	require.NoError(t, err)
 	require.NoError(t, e.Start(t.Context(), componenttest.NewNopHost()))
@@ -120,7 +120,7 @@ func TestMemoryOfOpenPartitions(t *testing.T) {
 		queueBytes = 32 << 20
 		// A record of 1 KB takes some 500 bytes of structures beside its body; batches, slots and the lines of an object
 		// in the making come on top.
-		mostHeap = 3 * queueBytes
+		mostHeap = 2 * queueBytes
 	)
 	cfg := quick(t)
 	queue := cfg.QueueConfig.Get()

@@ -17,7 +17,7 @@ import (
 
 // maxSlots bounds the batches that are open at the same time, each with its goroutine and timer, however many partitions
 // records name: account IDs come from outside. Beyond 10,000 the batcher of exporterhelper v0.158 pushes the oldest out,
-// waits for a worker within a worker, and stands still for ever (TestManyPartitions). With 100 partitions one pair shares a
+// waits for a worker within a worker, and stands still for ever (TestMorePartitionsThanTheBatcherTakes). With 100 partitions one pair shares a
 // slot, which only makes their objects a little smaller.
 const maxSlots = 4096
 

@@ -25,6 +25,7 @@ type splitter struct {
 	byExport  bool
 	eventType string // "" is each record's own
 	now       func() time.Time
+	stopping  func() // tells the writer
 }
 
 // Start starts the queue with a storage that keeps what it holds if the collector is killed meanwhile.
@@ -33,7 +34,16 @@ func (s *splitter) Start(ctx context.Context, host component.Host) error {
 	if err := s.Logs.Start(ctx, careful); err != nil {
 		return err
 	}
-	return careful.Started(ctx)
+	if err := careful.Started(ctx); err != nil {
+		return errors.Join(err, s.Logs.Shutdown(ctx))
+	}
+	return nil
+}
+
+// Shutdown sends what is queued. The writer is told first, so that a store that is away does not hold up the end.
+func (s *splitter) Shutdown(ctx context.Context) error {
+	s.stopping()
+	return s.Logs.Shutdown(ctx)
 }
 
 // requestKey is the context key of a request on its way to the queue.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/siempipe/siempipe/exporter/panopticas3exporter/internal/metadata"
+	"github.com/siempipe/siempipe/internal/objectstore"
 	"github.com/siempipe/siempipe/internal/record"
 )
 
@@ -104,4 +106,28 @@ func TestPartitionsOutliveARestart(t *testing.T) {
 		assert.Equal(t, rounds, lines, folder)
 	}
 	t.Logf("%d records of %d tenants in %d batches after the restart", records, tenants, len(batches))
+}
+
+// hangingStore answers nothing until its time is up.
+type hangingStore struct{ puts atomic.Int64 }
+
+func (h *hangingStore) Put(ctx context.Context, _ objectstore.Object) (bool, error) {
+	h.puts.Add(1)
+	<-ctx.Done()
+	return false, &objectstore.Error{Err: ctx.Err()}
+}
+
+// TestEndWithAStoreThatHangs: hundreds of batches do not each wait for a store that does not answer.
+func TestEndWithAStoreThatHangs(t *testing.T) {
+	cfg := quick(t)
+	cfg.TimeoutConfig.Timeout = 200 * time.Millisecond
+	store := &hangingStore{}
+	e := startOn(t, cfg, store)
+	require.NoError(t, e.ConsumeLogs(t.Context(), accounts(0, 500, "{}")))
+	time.Sleep(100 * time.Millisecond)
+	began := time.Now()
+	stop(t, e)
+	assert.Less(t, store.puts.Load(), int64(100), "of 500, had each been tried")
+	assert.GreaterOrEqual(t, store.puts.Load(), int64(4))
+	t.Logf("ended after %s and %d tries for 500 partitions", time.Since(began).Round(100*time.Millisecond), store.puts.Load())
 }

@@ -32,10 +32,12 @@ type writer struct {
 	host      component.Host
 	release   func()    // of the claim on the bucket
 	lines     sync.Pool // of *[]byte
+	patience  time.Duration
 
 	mu      sync.Mutex
-	failing bool   // what was reported last
-	reason  string // with it
+	failing bool      // what was reported last
+	reason  string    // with it
+	stopped time.Time // when the end began; zero before
 }
 
 func newWriter(set exporter.Settings, cfg *Config) (*writer, error) {
@@ -43,7 +45,9 @@ func newWriter(set exporter.Settings, cfg *Config) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &writer{cfg: cfg, logger: set.Logger, telemetry: telemetry, lines: sync.Pool{New: func() any { return new([]byte) }}}, nil
+	return &writer{
+		cfg: cfg, logger: set.Logger, telemetry: telemetry, lines: sync.Pool{New: func() any { return new([]byte) }}, patience: patience,
+	}, nil
 }
 
 func (w *writer) start(ctx context.Context, host component.Host) error {
@@ -106,8 +110,32 @@ func (w *writer) test(ctx context.Context) {
 	w.logger.Info("Test message stored", zap.String("key", o.Key))
 }
 
+// stopping begins the end.
+func (w *writer) stopping() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopped = time.Now()
+}
+
+// patience is how long after the beginning of the end a store that fails is still tried: with the try that is under way
+// some 40 s in all, within the 90 s that systemd gives.
+const patience = 10 * time.Second
+
+var errStopping = errors.New("the store is away and the collector ends: what is in a stored queue is sent after the next start, what is in memory is lost")
+
+// givenUp reports that the end is not to wait for the store any more: with thousands of batches of which each waits for its
+// timeout the process would be killed, and a queue in memory is lost either way.
+func (w *writer) givenUp() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failing && !w.stopped.IsZero() && time.Since(w.stopped) > w.patience
+}
+
 // push stores a request, an object for each of its partitions. What is not stored comes back in the error.
 func (w *writer) push(ctx context.Context, r xexporterhelper.Request) error {
+	if w.givenUp() {
+		return errStopping
+	}
 	req := r.(*request)
 	buf := w.lines.Get().(*[]byte)
 	defer func() {
