@@ -4,3 +4,4 @@
 package cloudstoragereceiver
 
 //go:generate mdatagen metadata.yaml
+//go:generate go test -run ^TestConfigSchema$ . -update-schema
