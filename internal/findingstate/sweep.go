@@ -26,19 +26,16 @@ type Unseen struct {
 	FirstSeen, LastSeen                  time.Time
 }
 
-// SweepDue reports whether a sweep is under way, or one should begin. Complete snapshots are gathered for a while, since a
-// sweep costs the same for one as for many.
+// SweepDue reports whether a sweep is under way, or one should begin.
 func (t *Tracker) SweepDue(now time.Time) bool {
 	if t.sweep != nil {
 		return true
 	}
 	ms := t.now(now)
-	gather := min(t.opts.QuietPeriod/4, time.Minute)
-	if len(t.open.Closed) > 0 && ms-t.swept >= gather.Milliseconds() {
+	if len(t.open.Closed) > 0 && ms-t.swept >= t.opts.SweepGather.Milliseconds() {
 		return true
 	}
-	expiry := min(max(t.opts.ExpireAfter/16, time.Minute), 24*time.Hour)
-	return t.opts.ExpireAfter > 0 && ms-t.swept >= expiry.Milliseconds() && t.meta.Entries+uint64(len(t.fresh)) > 0
+	return t.opts.ExpireAfter > 0 && ms > t.swept && ms-t.swept >= t.opts.SweepInterval.Milliseconds() && t.meta.Entries+uint64(len(t.fresh)) > 0
 }
 
 // BeginSweep starts the next step of the sweep. The findings that it returns are marked not_seen with the batch's Commit;

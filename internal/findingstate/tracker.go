@@ -26,6 +26,9 @@ type Options struct {
 	SnapshotFormats []string
 	// ExpireAfter is how long a finding is remembered that does not come again.
 	ExpireAfter time.Duration
+	// SweepGather is how long complete snapshots are gathered for one sweep, which costs the same for one as for many;
+	// SweepInterval is how often a sweep looks for what expires when there is none.
+	SweepGather, SweepInterval time.Duration
 	// MaxWaitingBytes bounds what waits for scans to complete, and MaxWaitingTime for how long.
 	MaxWaitingBytes int64
 	MaxWaitingTime  time.Duration

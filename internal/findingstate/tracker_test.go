@@ -18,7 +18,7 @@ func options() Options {
 	return Options{
 		Heartbeat: 24 * time.Hour, QuietPeriod: 15 * time.Minute, SnapshotFormats: []string{"panoptica"},
 		ExpireAfter: 90 * 24 * time.Hour, MaxWaitingBytes: 1 << 20, MaxWaitingTime: 24 * time.Hour,
-		IgnoreFields: []string{"detection_timestamp"}, AnyTenant: true,
+		SweepInterval: time.Hour, IgnoreFields: []string{"detection_timestamp"}, AnyTenant: true,
 	}
 }
 

@@ -55,6 +55,8 @@ func (c *Config) options() findingstate.Options {
 		QuietPeriod:     c.QuietPeriod,
 		SnapshotFormats: c.SnapshotFormats,
 		ExpireAfter:     c.ExpireAfter,
+		SweepGather:     min(c.QuietPeriod/4, time.Minute),
+		SweepInterval:   min(max(c.ExpireAfter/16, time.Minute), 24*time.Hour),
 		MaxWaitingBytes: c.MaxWaitingBytes,
 		MaxWaitingTime:  c.MaxWaitingTime,
 		CacheFindings:   c.CacheFindings,

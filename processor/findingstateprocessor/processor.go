@@ -21,6 +21,7 @@ import (
 // findingState decides what goes on. It is safe for concurrent use; batches are decided one after the other.
 type findingState struct {
 	cfg       *Config
+	opts      findingstate.Options
 	set       processor.Settings
 	next      consumer.Logs
 	telemetry *metadata.TelemetryBuilder
@@ -45,7 +46,7 @@ func newFindingState(set processor.Settings, cfg *Config, next consumer.Logs) (*
 	if err != nil {
 		return nil, err
 	}
-	return &findingState{cfg: cfg, set: set, next: next, telemetry: telemetry, now: time.Now}, nil
+	return &findingState{cfg: cfg, opts: cfg.options(), set: set, next: next, telemetry: telemetry, now: time.Now}, nil
 }
 
 // Capabilities: what came in is left as it is, so that it can be sent again after an error.
@@ -67,7 +68,7 @@ func (p *findingState) open(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return err
 	}
-	p.tracker, err = findingstate.Open(ctx, adapter{client}, p.cfg.options())
+	p.tracker, err = findingstate.Open(ctx, adapter{client}, p.opts)
 	if err != nil {
 		return errors.Join(fmt.Errorf("storage: %s: %w", p.cfg.Storage, err), client.Close(ctx))
 	}

@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/processor"
 
+	"github.com/siempipe/siempipe/internal/findingstate"
 	"github.com/siempipe/siempipe/internal/otelrecord"
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/internal/source"
@@ -122,10 +123,14 @@ type rig struct {
 	sink  *sink
 	ext   extension.Extension
 	clock time.Time
+	opts  func(*findingstate.Options) // what no user may say
 }
 
-func newRig(t testing.TB, cfg *Config) *rig {
+func newRig(t testing.TB, cfg *Config, opts ...func(*findingstate.Options)) *rig {
 	r := &rig{t: t, dir: t.TempDir(), sink: &sink{}, clock: start}
+	if len(opts) > 0 {
+		r.opts = opts[0]
+	}
 	r.start(cfg)
 	t.Cleanup(func() { r.stop() })
 	return r
@@ -136,6 +141,9 @@ func (r *rig) start(cfg *Config) {
 	r.ext = fileStorage(r.t, r.dir)
 	p, err := newFindingState(nop(), cfg, r.sink)
 	require.NoError(r.t, err)
+	if r.opts != nil {
+		r.opts(&p.opts)
+	}
 	p.now = func() time.Time { return r.clock }
 	require.NoError(r.t, p.open(context.Background(), host{storageID: r.ext})) // without the loop: the test ticks
 	r.findingState = p
@@ -222,7 +230,8 @@ func (p post) of(scan, status string) post {
 //
 //	+1h                       the clock moves; snapshots and scans are looked after
 //	f-1 f-2@7 "labels":["x"]  findings come, of account 7 too; members stand behind their finding
-//	event {…}                 a disposition comes on its own
+//	event {…}                 a disposition comes on its own, for the findings' tenant
+//	any {…}                   one that names no tenant, or its own
 //	scan s1 running: f-1 f-2  findings of a scan
 //	scan s1 completed         a scan event
 //	crash, restart            the processor begins again
@@ -250,6 +259,8 @@ func (r *rig) do(cfg *Config, line string) []string {
 		r.sink.refuse = nil
 	case word == "event":
 		r.consume(post{body: rest, tenant: "id-1"})
+	case word == "any":
+		r.consume(post{body: rest})
 	case word == "scan":
 		head, list, _ := strings.Cut(rest, ":")
 		id, status, _ := strings.Cut(strings.TrimSpace(head), " ")

@@ -335,6 +335,38 @@ func TestScenarios(t *testing.T) {
 			`event {"alert_id":"f-1","status":"open"} =>`,
 			`f-1 "description":"b" => f-1 reopened(description)`,
 		}},
+		"a disposition without a tenant": {
+			cfg: func(c *Config) { c.EmitNotSeen = true },
+			steps: []string{
+				`f-1 f-2 => f-1 new|f-2 new`,
+				`any {"alert_id":"f-1","status":"dismissed"} =>`,
+				`f-1 "description":"b" =>`,
+				`+1h =>`,
+				`f-2 =>`,
+				`+1h =>`, // a hidden finding is not missed
+				`any {"alert_id":"f-1","status":"snoozed","snoozed_until":"2026-03-01T12:00:00Z"} =>`,
+				`f-1 =>`,
+				`+3h => f-2 not_seen`,
+				`f-1 => f-1 reopened`,
+				`any {"alert_id":"f-1","status":"dismissed"} =>`,
+				`f-1 =>`,
+				`any {"alert_id":"f-1","status":"open"} =>`,
+				`f-1 => f-1 reopened`,
+			},
+		},
+		"a disposition without a tenant, ignored": {
+			cfg: func(c *Config) { c.DispositionsWithoutTenant = "ignore" },
+			steps: []string{
+				`f-1 => f-1 new`,
+				`any {"alert_id":"f-1","status":"dismissed"} =>`,
+				`f-1 "description":"b" => f-1 changed(description)`,
+			},
+		},
+		"a disposition of another tenant": {steps: []string{
+			`f-1 => f-1 new`,
+			`any {"alert_id":"f-1","tenant_id":"id-2","status":"dismissed"} =>`,
+			`f-1 "description":"b" => f-1 changed(description)`,
+		}},
 		"forgotten": {
 			cfg: func(c *Config) { c.ExpireAfter = 48 * time.Hour },
 			steps: []string{
