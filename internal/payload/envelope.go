@@ -11,12 +11,35 @@ import (
 // Point API {"count",…,"results":[…]}, and a scan {"scan_id","status","findings":[…],"attack_paths":[…]}.
 var (
 	// recordArrays hold records.
-	recordArrays = []string{"Records", "records", "results", "findings", "attack_paths"}
+	recordArrays = []string{"Records", "records", "results", "findings", "attack_paths", logEvents, "entries"}
 	// firstNames are those that an envelope begins with, as its vendor writes it or with its names sorted.
-	firstNames = append([]string{"scan_id", "status", "count", "has_more", "next", "page_result_count"}, recordArrays...)
+	firstNames = append([]string{"scan_id", "status", "count", "has_more", "next", "page_result_count", "messageType", "owner", "logGroup", "nextPageToken"}, recordArrays...)
 	// recordNames mark an object as a record, whatever it holds besides.
 	recordNames = []string{"alert_id", "detection_type", "attack_scenario", "full_scan_id", "eventID", "eventVersion"}
 )
+
+// logEvents is the array whose elements are records in an envelope of their own: each has the line or object that was logged
+// as the text of its message.
+const logEvents = "logEvents"
+
+// controlMessage is the messageType of what CloudWatch Logs sends to find out whether its subscriber is there. It holds no
+// records.
+const controlMessage = "CONTROL_MESSAGE"
+
+// logMessage is the message of an element of logEvents; not ok where it has none, or an empty one.
+func logMessage(element string) (message string, ok bool) {
+	var room [8]jsonscan.Member
+	members, _, err := jsonscan.Members(room[:0], element)
+	if err != nil {
+		return "", false
+	}
+	for i := range members {
+		if members[i].Name == "message" {
+			message = members[i].Text()
+		}
+	}
+	return message, strings.Trim(message, blanks) != ""
+}
 
 // IsEnvelope reports whether a text begins as envelopes do, so that cutting it may find records inside.
 func IsEnvelope(text string) bool {
@@ -46,7 +69,7 @@ func firstName(s string) (name string, ok bool) {
 // envelope cuts the object at the start of the rest: its records when it is an envelope, or else itself, as always when it
 // is known to be a record.
 func (c *cutter) envelope(isRecord bool) error {
-	var scanID, scanStatus string
+	var scanID, scanStatus, messageType string
 	at, opened, known := 1, false, true // its first name is known if it is an array of records
 	for {
 		m, next, err := c.member(at, known && !isRecord)
@@ -61,6 +84,9 @@ func (c *cutter) envelope(isRecord bool) error {
 			if opened {
 				c.pos += next
 				c.scanID, c.scanStatus = "", ""
+				if c.scanEnds && scanID != "" {
+					return c.emitItem(Item{Index: c.count, ScanID: scanID, ScanStatus: scanStatus, ScanEnd: true, Offset: c.offset(0), End: c.offset(0)})
+				}
 				return nil
 			}
 			return c.emit(next)
@@ -68,7 +94,10 @@ func (c *cutter) envelope(isRecord bool) error {
 			c.pos += next // the envelope's own members so far are no record
 			opened = true
 			c.scanID, c.scanStatus = scanID, scanStatus
-			if err := c.elements(); err != nil {
+			c.messages, c.control = m.name == logEvents, messageType == controlMessage
+			err := c.elements()
+			c.messages, c.control = false, false
+			if err != nil {
 				return err
 			}
 			at = 0
@@ -79,6 +108,8 @@ func (c *cutter) envelope(isRecord bool) error {
 			scanID = m.text
 		case "status":
 			scanStatus = m.text
+		case "messageType":
+			messageType = m.text
 		}
 		if at == 1 {
 			known = beginsEnvelope(m.name)
@@ -96,7 +127,7 @@ func (c *cutter) envelope(isRecord bool) error {
 // envelopeMember is one member of what may be an envelope.
 type envelopeMember struct {
 	name    string
-	text    string // of scan_id and status
+	text    string // of scan_id, status and messageType
 	records bool   // an array of records, whose elements begin at next
 	closed  bool   // no member: the object's closing brace
 }
@@ -150,7 +181,7 @@ func (c *cutter) member(at int, arrays bool) (m envelopeMember, next int, err er
 	if end, err = c.value(at); err != nil {
 		return m, 0, err
 	}
-	if m.name == "scan_id" || m.name == "status" {
+	if m.name == "scan_id" || m.name == "status" || m.name == "messageType" {
 		m.text = text(c.rest()[at:end])
 	}
 	return m, end, nil

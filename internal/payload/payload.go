@@ -40,7 +40,7 @@ type Options struct {
 type Item struct {
 	// Index counts the payload's records from 0.
 	Index int
-	// Raw is the record's text.
+	// Raw is the record's text: a part of the payload, but for the message of a log event, which is decoded.
 	Raw string
 	// Err says why Raw is not a whole record; nil for all others, also those that no parser will take.
 	Err error
@@ -66,7 +66,8 @@ type Item struct {
 // cut whole before an error of r were emitted, the torn one was not.
 //
 // An object is an envelope when its first name is one that envelopes begin with and one of its members is an array
-// of records: Records, records, results, findings, attack_paths. Behind a scan_id the first object of a payload may have
+// of records: Records, records, results, findings, attack_paths, entries, logEvents (of whose elements the messages are the
+// records). Behind a scan_id the first object of a payload may have
 // that member too. A member that marks a record before it makes it one: taking a record apart would lose its other members.
 //
 // Broken JSON ends where its brackets close, or else before the next line that begins like a record, so that one bad
@@ -96,6 +97,7 @@ type cutter struct {
 	scanID, scanStatus string
 	format, fields     string
 	inside             int  // arrays and envelopes that are open
+	messages, control  bool // the elements are log events; they only ask whether somebody listens
 	ended              bool // the payload has ended where a line end or a bracket was looked for
 
 	noLine int64 // up to this offset of the payload no object is known to be a line of its own
@@ -355,7 +357,7 @@ func (c *cutter) elements() error {
 		default:
 			end, err := c.value(0)
 			if err == nil {
-				err = c.emit(end)
+				err = c.emitElement(end)
 			} else if isSyntax(err) {
 				err = c.broken(true)
 			}
@@ -364,6 +366,27 @@ func (c *cutter) elements() error {
 			}
 		}
 	}
+}
+
+// emitElement hands out the next n bytes, a whole element of an array.
+func (c *cutter) emitElement(n int) error {
+	if !c.messages || n > c.max {
+		return c.emit(n)
+	}
+	message, ok := logMessage(c.rest()[:n])
+	if !ok && !c.control {
+		return c.emit(n)
+	}
+	offset := c.offset(0)
+	c.pos += n
+	switch message = strings.Trim(message, blanks); {
+	case c.control:
+		return nil
+	case source.IsHeader(c.format, message):
+		c.fields = strings.Clone(message)
+		return nil
+	}
+	return c.emitItem(c.item(message, offset))
 }
 
 // value finds the end of the JSON value that starts at offset from of the rest, reading on as long as it is cut short.

@@ -1,8 +1,10 @@
 package source
 
 import (
+	"encoding/base64"
 	"strings"
 
+	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
 )
 
@@ -43,9 +45,32 @@ var gcpAudit = newLogType("GCP.AuditLog", []column{
 	}},
 })
 
-func claimsGCPAudit(in *Input) bool { return in.has(markProtoPayload) && in.has(markLogName) }
+func claimsGCPAudit(in *Input) bool {
+	return in.has(markProtoPayload|markLogName) || in.has(markSubscription|markMessage) && pushed(in) != ""
+}
+
+// pushed is the entry in a message that Pub/Sub pushes, {"message":{"data":…},"subscription":…}: its data in base64. ""
+// where the input is no such message.
+// https://cloud.google.com/pubsub/docs/push#receive_push
+func pushed(in *Input) string {
+	message := in.fold("message")
+	if message.Kind != jsonscan.Object || in.fold("subscription").Kind != jsonscan.String {
+		return ""
+	}
+	var room [8]jsonscan.Member
+	data, err := base64.StdEncoding.DecodeString(text(find(objectOf(room[:0], message), "data")))
+	if err != nil || len(data) == 0 || data[0] != '{' {
+		return ""
+	}
+	return string(data)
+}
 
 func parseGCPAudit(p *Parser, in *Input, rec *record.Record) error {
+	if in.IsObject && in.Get("subscription") != nil {
+		if entry := pushed(in); entry != "" {
+			in.scan(entry)
+		}
+	}
 	if err := p.parseJSON(gcpAudit, in, rec); err != nil {
 		return err
 	}

@@ -21,6 +21,8 @@ const (
 	markOperationName
 	markProtoPayload
 	markLogName
+	markSubscription
+	markMessage
 )
 
 // markOf finds the mark of a name, whose case counts but for those of a format that is written in two cases.
@@ -58,6 +60,10 @@ func markOf(name string) mark {
 		return markProtoPayload
 	case "logName":
 		return markLogName
+	case "subscription":
+		return markSubscription
+	case "message":
+		return markMessage
 	}
 	return 0
 }
