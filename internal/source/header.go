@@ -16,7 +16,7 @@ func IsHeader(format, line string) bool {
 const minFlowNames = 5
 
 func isFlowHeader(line string) bool {
-	if line == "" || line[0] < 'a' || line[0] > 'z' { // a record begins with a digit, or with an address or a dash
+	if line == "" || line[0] != '$' && (line[0] < 'a' || line[0] > 'z') { // a record begins with a digit, an address or a dash
 		return false
 	}
 	known := 0
