@@ -190,6 +190,23 @@ func TestLargeRecord(t *testing.T) {
 	assert.Len(t, store.keys, 1, "with a limit of batches it goes alone")
 }
 
+// TestLargeBatch: a batch that is larger than the whole queue goes through it in pieces.
+func TestLargeBatch(t *testing.T) {
+	cfg := quick(t)
+	cfg.QueueConfig.Get().QueueSize = 20 << 20
+	store := newMemoryStore()
+	e := startOn(t, cfg, store)
+	logs := plog.NewLogs()
+	const n = 60
+	for i := range n {
+		body := fmt.Sprintf(`{"n":%d,"pad":"%s"}`, i, strings.Repeat("x", 1<<20))
+		put(logs, record.Record{Body: body, EventType: record.Other, AccountID: "a", Time: time.Unix(1e9, 0)})
+	}
+	require.NoError(t, e.ConsumeLogs(t.Context(), logs))
+	stop(t, e)
+	assert.Equal(t, map[string]int{"Panoptica/other/2001-09-09/a": n}, store.folders)
+}
+
 // TestSlots: a partition has one slot, and a slot is one of few.
 func TestSlots(t *testing.T) {
 	slotOf := func(account string) string {

@@ -77,13 +77,17 @@ func (s *splitter) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 		}
 	}
 	err := errors.Join(errs...)
-	if err == nil || len(refused) == len(requests) {
+	if err == nil || len(errs) == len(requests) {
 		return err
 	}
 	return consumererror.NewLogs(err, s.only(logs, refused, at))
 }
 
-// split makes one request for each partition. Bodies are shared, not copied.
+// maxRequestBytes bounds a request, but for a record that alone is larger: one that is larger than sending_queue.queue_size
+// would never come into the queue. Objects so are at most some 12 MiB before compression.
+const maxRequestBytes = 8 << 20
+
+// split makes one request for each partition, or several where one would be too large. Bodies are shared, not copied.
 func (s *splitter) split(logs plog.Logs, at time.Time) []*request {
 	var requests []*request
 	var index map[objectstore.Partition]*request // made with the second partition
@@ -100,6 +104,11 @@ func (s *splitter) split(logs plog.Logs, at time.Time) []*request {
 				index[p] = current
 				requests = append(requests, current)
 			}
+		}
+		if current.records > 0 && current.bytes+len(rec.Body) > maxRequestBytes {
+			current = &request{parts: []part{{Partition: p, first: rec.EventTime()}}}
+			index[p] = current
+			requests = append(requests, current)
 		}
 		current.add(0, rec.Body)
 	}
