@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -30,6 +31,7 @@ type perceptionPoint struct {
 	deliver *deliverer
 	builder *metadata.TelemetryBuilder
 
+	http    *http.Client
 	streams []*stream
 	cancel  context.CancelFunc
 	stopped sync.WaitGroup
@@ -67,6 +69,7 @@ func (p *perceptionPoint) Start(ctx context.Context, host component.Host) error 
 	if _, err := token.get(); err != nil { // a file may come later, but a wrong path should be seen at once
 		p.set.Logger.Warn("No token yet", zap.Error(err))
 	}
+	p.http = httpClient
 	c := newClient(httpClient, base, token, p.cfg.MaxPageBytes)
 	if p.cfg.Storage == nil {
 		p.set.Logger.Warn("No storage is configured: each start begins anew, at initial_lookback (or start_time), and scans that came out before come out again",
@@ -136,6 +139,7 @@ func (p *perceptionPoint) Shutdown(ctx context.Context) error {
 	if p.cancel != nil {
 		p.cancel()
 		p.stopped.Wait()
+		p.http.CloseIdleConnections()
 	}
 	err := p.close(ctx)
 	p.builder.Shutdown()

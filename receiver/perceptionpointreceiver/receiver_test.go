@@ -302,7 +302,6 @@ type scenario struct {
 	act     func(*bench) // after the start
 	want    int          // records
 	log     string       // what the log must say
-	never   string       // what it must not
 	check   func(*testing.T, *bench)
 }
 

@@ -7,5 +7,7 @@ import (
 )
 
 func TestConfigSchema(t *testing.T) {
-	configschema.Check(t, "receiver/perception_point", createDefaultConfig(), nil)
+	configschema.Check(t, "receiver/perception_point", createDefaultConfig(), configschema.Enums{
+		"region": {"us", "eu", "au"},
+	})
 }

@@ -1,0 +1,225 @@
+package perceptionpointreceiver
+
+import (
+	"bytes"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/config/configopaque"
+
+	"github.com/siempipe/siempipe/internal/perceptionpointtest"
+)
+
+// TestTokenStaysAtTheAPI: whatever the API says, no request reaches another server.
+func TestTokenStaysAtTheAPI(t *testing.T) {
+	var stolen atomic.Int32
+	thief := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { stolen.Add(1) }))
+	defer thief.Close()
+	port := thief.URL[strings.LastIndexByte(thief.URL, ':'):]
+	for name, next := range map[string]string{
+		"another port":            thief.URL + "/x",
+		"another name":            "http://localhost" + port + "/x",
+		"without a scheme":        "//127.0.0.1" + port + "/x",
+		"backslashes":             `http:\\127.0.0.1` + port + `\x`,
+		"user that looks like it": "http://127.0.0.1:1@127.0.0.1" + port + "/x",
+		"blank before":            " " + thief.URL,
+		"line end":                "http://127.0.0.1" + port + "/\r\nX: y",
+		"another scheme":          "file:///etc/passwd",
+	} {
+		for _, way := range []string{"next", "redirect"} {
+			t.Run(way+" "+name, func(t *testing.T) {
+				b := newBench(t, nil)
+				b.add(25)
+				var n atomic.Int32
+				b.api.Fault = func(w http.ResponseWriter, r *http.Request, _ int) bool {
+					if !strings.Contains(r.URL.RawQuery, "_cursor=20") || n.Add(1) > 5 {
+						return false
+					}
+					if way == "redirect" {
+						w.Header()["Location"] = []string{next}
+						w.WriteHeader(http.StatusTemporaryRedirect)
+						return true
+					}
+					_, _ = w.Write(perceptionpointtest.Page(25, next, nil))
+					return true
+				}
+				b.start()
+				b.wait(25)
+				assert.Zero(t, stolen.Load())
+			})
+		}
+	}
+}
+
+func TestRelativeNext(t *testing.T) {
+	base, _ := url.Parse("https://api.example")
+	c := newClient(http.DefaultClient, base, tokenSource{}, 1)
+	for next, want := range map[string]string{
+		"/api/v1/scans/list/?_cursor=2023-06-07T06%3A06%3A23.977221":                        "https://api.example/api/v1/scans/list/?_cursor=2023-06-07T06%3A06%3A23.977221",
+		"https://API.example:443/api/v1/scans/list/?_cursor=2023-06-07T06%3A06%3A23.977221": "https://API.example:443/api/v1/scans/list/?_cursor=2023-06-07T06%3A06%3A23.977221",
+		"?x=1":                        "https://api.example?x=1",
+		"http://api.example/x":        "",
+		"https://api.example:8443/x":  "",
+		"https://api.example.evil/x":  "",
+		"https://u@api.example/x":     "",
+		"https://api.example%2f@evil": "",
+	} {
+		got, err := c.next(next)
+		assert.Equal(t, want, got, next)
+		assert.Equal(t, want == "", err != nil, next)
+	}
+}
+
+func TestTLS(t *testing.T) {
+	b := newBench(t, nil)
+	b.server.Close()
+	b.server = httptest.NewTLSServer(b.api)
+	b.server.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that fail
+	t.Cleanup(b.server.Close)
+	b.add(5)
+	b.start()
+	b.until(func() bool { return b.logged("certificate") }, "a certificate of nobody is taken", nil)
+	s, _ := b.host.status()
+	assert.Equal(t, componentstatus.StatusRecoverableError, s)
+	assert.Empty(t, b.api.Requests(), "the token was sent")
+	b.stop()
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: b.server.Certificate().Raw})
+	b.change = func(c *Config) { c.TLS.CAPem = configopaque.String(ca) }
+	b.start()
+	b.wait(5)
+}
+
+func TestStalledBody(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.Timeout = 100 * time.Millisecond })
+	b.add(25)
+	var n atomic.Int32
+	release := make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	b.api.Fault = func(w http.ResponseWriter, r *http.Request, _ int) bool {
+		if n.Add(1) != 2 {
+			return false
+		}
+		_, _ = io.WriteString(w, `{"results":[`)
+		w.(http.Flusher).Flush()
+		select {
+		case <-r.Context().Done():
+		case <-release:
+		}
+		return true
+	}
+	b.start()
+	b.wait(25)
+}
+
+// A body that never ends is read up to its bound.
+func TestEndlessBody(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.MaxPageBytes = 1 << 20 })
+	b.add(25)
+	var written atomic.Int64
+	b.api.Fault = func(w http.ResponseWriter, r *http.Request, n int) bool {
+		if n != 2 {
+			return false
+		}
+		chunk := bytes.Repeat([]byte(" "), 64<<10)
+		for r.Context().Err() == nil {
+			k, err := w.Write(chunk)
+			written.Add(int64(k))
+			if err != nil {
+				return true
+			}
+		}
+		return true
+	}
+	b.start()
+	b.wait(25)
+	assert.True(t, b.logged("max_page_bytes"))
+	assert.Less(t, written.Load(), int64(64<<20))
+}
+
+func TestRetryAfter(t *testing.T) {
+	date := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for value, want := range map[string]time.Duration{
+		"": 0, "0": 0, "7": 7 * time.Second, "-1": 0, "x": 0, "1.5": 0, "999999999": maxRetryAfter, "99999999999999999999": 0,
+		date.Add(90 * time.Second).Format(http.TimeFormat): 90 * time.Second,
+		date.Add(-time.Second).Format(http.TimeFormat):     0,
+		date.AddDate(50, 0, 0).Format(http.TimeFormat):     maxRetryAfter,
+	} {
+		resp := &http.Response{Header: http.Header{"Retry-After": {value}, "Date": {date.Format(http.TimeFormat)}}}
+		assert.Equal(t, want, retryAfter(resp), value)
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	b := backoff{cfg: RetryConfig{InitialInterval: time.Second, MaxInterval: 10 * time.Second}}
+	different := map[time.Duration]bool{}
+	for _, want := range []time.Duration{1, 2, 4, 8, 10, 10, 10} {
+		d := b.failed(0)
+		assert.LessOrEqual(t, d, want*time.Second)
+		assert.GreaterOrEqual(t, d, want*time.Second/2)
+		different[d] = true
+	}
+	assert.Greater(t, len(different), 4, "no jitter")
+	assert.GreaterOrEqual(t, b.failed(time.Minute), time.Minute)
+	b.reset()
+	assert.LessOrEqual(t, b.failed(0), time.Second)
+}
+
+// TestRecheckInterval: in between only the last two minutes are listed.
+func TestRecheckInterval(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.Overlap, c.RecheckInterval, c.InitialLookback = 10*time.Hour, time.Hour, time.Hour })
+	b.add(5)
+	b.start()
+	b.wait(5)
+	n := len(b.api.Requests())
+	b.until(func() bool { return len(b.api.Requests()) > n+5 }, "no poll", nil)
+	for _, request := range b.api.Requests()[n:] {
+		u, err := url.Parse(request)
+		require.NoError(t, err)
+		var start, end int64
+		_, err = fmt.Sscan(u.Query().Get("start")+" "+u.Query().Get("end"), &start, &end)
+		require.NoError(t, err)
+		assert.InDelta(t, 120, end-start, 3, request)
+	}
+	first, _ := url.Parse(b.api.Requests()[1])
+	var start int64
+	_, _ = fmt.Sscan(first.Query().Get("start"), &start)
+	assert.InDelta(t, time.Now().Add(-11*time.Hour).Unix(), start, 5, "all of the overlap before the place")
+}
+
+// FuzzPage: no page breaks the reader, and no next leads away.
+func FuzzPage(f *testing.F) {
+	f.Add([]byte(perceptionpointtest.Page(2, "https://api.example/x?_cursor=1", []perceptionpointtest.Record{{Body: `{"id":1}`}})))
+	f.Add([]byte(`{"results":null,"next":"//evil"}`))
+	f.Add([]byte(`{"results":[1,"\ud800",null],"next":"https://api.example@evil/","has_more":true}`))
+	base, _ := url.Parse("https://api.example")
+	c := newClient(http.DefaultClient, base, tokenSource{}, 1<<16)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var p page
+		err := c.read(&http.Response{Body: io.NopCloser(bytes.NewReader(body)), Header: http.Header{}}, &p)
+		if err != nil {
+			return
+		}
+		if p.next == "" {
+			return
+		}
+		u, err := url.Parse(p.next)
+		if err != nil || !strings.EqualFold(u.Hostname(), "api.example") || !strings.EqualFold(u.Scheme, "https") || u.User != nil {
+			t.Fatalf("%q leads to %q: %v", body, p.next, err)
+		}
+		if _, err := http.NewRequest(http.MethodGet, p.next, nil); err != nil {
+			t.Fatalf("%q: %v", p.next, err)
+		}
+	})
+}

@@ -1,0 +1,225 @@
+package perceptionpointreceiver
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+
+	"github.com/siempipe/siempipe/internal/perceptionpointtest"
+)
+
+func TestSightIsSmall(t *testing.T) {
+	assert.Equal(t, 32, sightBytes)
+	assert.Equal(t, uintptr(32), unsafe.Sizeof(sight{}))
+	s := sight{id: 1<<63 | 5, content: 7, codes: 0x31, checks: [numChecks]byte{1, 2, 3, 14: 255}}
+	b := s.append(nil)
+	assert.Len(t, b, sightBytes)
+	assert.Equal(t, s, readSight(b))
+}
+
+func TestSee(t *testing.T) {
+	const base = `{"full_scan_id":"X_1_a","id":5,"verbose_verdict":"SUS","verbose_action":"Delivered","new_field":1,"sample":{"subject":"a","last_action":null,"pe_icon_link":"x"},"root_scan_summary":{"is_fn":false}}`
+	g := newSighter([]string{defaultIgnored, "volatile", "other.part"})
+	before := g.see(base)
+	assert.Equal(t, before, g.see(base), "it is stable")
+	assert.Equal(t, before.id, g.see(`{"full_scan_id":"X_1_a"}`).id)
+	assert.NotEqual(t, before.id, g.see(`{"id":5}`).id)
+	assert.Equal(t, g.see(`{"id":5}`).id, g.see(`{"id":"5","x":1}`).id)
+	tests := map[string]struct{ old, new, want string }{
+		"verdict":             {`"SUS"`, `"MAL"`, `{"fields":["verbose_verdict"],"previous":{"Verdict":"SUS"}}`},
+		"unknown verdict":     {`"SUS"`, `"NEW"`, `{"fields":["verbose_verdict"],"previous":{"Verdict":"SUS"}}`},
+		"action":              {`"Delivered"`, `"Quarantined"`, `{"fields":["verbose_action"],"previous":{"Action":"Delivered"}}`},
+		"verdict of the root": {`"is_fn":false`, `"is_fn":false,"verbose_verdict":"MAL"`, `{"fields":["root_scan_summary"],"previous":{"Verdict":"SUS"}}`},
+		"verdict and action":  {`"SUS","verbose_action":"Delivered"`, `"MAL","verbose_action":"Quarantined"`, `{"fields":["verbose_verdict","verbose_action"],"previous":{"Verdict":"SUS","Action":"Delivered"}}`},
+		"last action":         {`"last_action":null`, `"last_action":"release"`, `{"fields":["sample.last_action"]}`},
+		"rest of the sample":  {`"subject":"a"`, `"subject":"b"`, `{"fields":["sample"]}`},
+		"an unknown field":    {`"new_field":1`, `"new_field":2`, `{"fields":["other"]}`},
+		"a field more":        {`"new_field":1`, `"new_field":1,"newer":2`, `{"fields":["other"]}`},
+		"a field less":        {`"new_field":1,`, ``, `{"fields":["other"]}`},
+		"sample is no object": {`{"subject":"a","last_action":null,"pe_icon_link":"x"}`, `7`, `{"fields":["sample.last_action","sample"]}`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			raw := strings.Replace(base, test.old, test.new, 1)
+			require.NotEqual(t, base, raw)
+			now := g.see(raw)
+			assert.Equal(t, before.id, now.id)
+			assert.NotEqual(t, before.content, now.content)
+			out := withChange(raw, &before, &now)
+			assert.JSONEq(t, test.want, changeOf(t, out))
+			assert.True(t, strings.HasPrefix(out, strings.TrimSuffix(raw, "}")))
+		})
+	}
+	for name, raw := range map[string]string{
+		"link":         strings.Replace(base, `"pe_icon_link":"x"`, `"pe_icon_link":"y"`, 1),
+		"ignored":      strings.Replace(base, `{`, `{"volatile":1,`, 1),
+		"ignored part": strings.Replace(base, `{`, `{"other":{"part":9},`, 1),
+		"order":        strings.Replace(base, `"full_scan_id":"X_1_a","id":5`, `"id":5,"full_scan_id":"X_1_a"`, 1),
+	} {
+		assert.Equal(t, before.content, g.see(raw).content, name)
+	}
+	own := strings.Replace(base, `"new_field":1`, `"change":{"by":"vendor"}`, 1)
+	now := g.see(own)
+	assert.Contains(t, withChange(own, &before, &now), `"change":{"by":"vendor"}`)
+	assert.Contains(t, withChange(own, &before, &now), `"siem_change":{"fields":["other"]`)
+}
+
+// FuzzSee: whatever the API sends is seen the same again, and its change is JSON where the scan is.
+func FuzzSee(f *testing.F) {
+	f.Add(perceptionpointtest.Scan(1, time.Unix(1700000000, 0), "SUS").Body)
+	f.Add(`{"id":null,"sample":[],"root_scan_summary":{"verbose_verdict":7}}`)
+	f.Add(`{ }`)
+	f.Add("{\"id\":\"\xff\"}")
+	f.Add(`"{"`)
+	g := newSighter([]string{defaultIgnored})
+	f.Fuzz(func(t *testing.T, raw string) {
+		now := g.see(raw)
+		if now != g.see(raw) {
+			t.Fatal("not stable")
+		}
+		if readSight(now.append(nil)) != now {
+			t.Fatal("not stored whole")
+		}
+		before := sight{id: now.id, content: now.content + 1, codes: 0xff}
+		out := withChange(raw, &before, &now)
+		var object map[string]any
+		if json.Unmarshal([]byte(raw), &object) != nil || object == nil || g.see(out).id == g.see(out).content {
+			return
+		}
+		if err := json.Unmarshal([]byte(out), &object); err != nil || object["change"] == nil && object["siem_change"] == nil {
+			t.Fatalf("%q becomes %q: %v", raw, out, err)
+		}
+	})
+}
+
+func TestMemory(t *testing.T) {
+	m := newMemory(60, 1000)
+	for i := range uint64(300) { // five minutes, one a second
+		m.put(sight{id: i, content: 1}, int64(i))
+	}
+	assert.Equal(t, 300, m.n)
+	assert.Len(t, m.buckets, 5)
+	for i := range uint64(300) {
+		s, ok := m.get(i)
+		require.True(t, ok, i)
+		require.Equal(t, uint64(1), s.content)
+	}
+	_, ok := m.get(300)
+	assert.False(t, ok)
+	m.put(sight{id: 7, content: 2}, 250) // changed
+	s, _ := m.get(7)
+	assert.Equal(t, uint64(2), s.content, "the last sight counts")
+	m.put(sight{id: 8, content: 2}, 10) // a clock that went back
+	assert.Len(t, m.buckets, 5, "closed buckets stay closed")
+
+	dropped, early := m.expire(119)
+	assert.Len(t, dropped, 1, "second 119 belongs to the second bucket")
+	assert.Zero(t, early)
+	s, ok = m.get(7)
+	assert.True(t, ok && s.content == 2, "it changed later")
+	_, ok = m.get(9)
+	assert.False(t, ok)
+
+	m.max = 100
+	dropped, early = m.expire(0)
+	assert.Equal(t, 300+2-60-m.n, early)
+	assert.NotEmpty(t, dropped)
+	assert.LessOrEqual(t, m.n, 100)
+}
+
+// What a page stores is bounded, and what is stored is what is remembered.
+func TestCheckpoint(t *testing.T) {
+	d := newDisk()
+	client, err := d.GetClient(t.Context(), component.KindReceiver, diskID, "x")
+	require.NoError(t, err)
+	store := checkpoint{client: client}
+	m := newMemory(60, 1<<20)
+	st := state{Cursor: 1}
+	for page := range 100 {
+		added := map[*bucket][]sight{}
+		for i := range uint64(20) {
+			s := sight{id: uint64(page)*20 + i, content: i}
+			b := m.put(s, int64(page*2))
+			added[b] = append(added[b], s)
+		}
+		st.Cursor++
+		require.NoError(t, store.save(t.Context(), &st, m, change{added: added}))
+		for key, value := range d.data {
+			require.LessOrEqual(t, len(value), 4+blockSights*sightBytes, key)
+		}
+	}
+	again := newMemory(60, 1<<20)
+	loaded, found, torn, err := store.load(t.Context(), again)
+	require.NoError(t, err)
+	assert.True(t, found)
+	assert.Zero(t, torn)
+	assert.Equal(t, st, loaded)
+	assert.Equal(t, m.n, again.n)
+	for i := range uint64(2000) {
+		want, _ := m.get(i)
+		got, ok := again.get(i)
+		require.True(t, ok)
+		require.Equal(t, want, got)
+	}
+	// It goes on in the last block after a restart.
+	b := again.put(sight{id: 5000}, 198)
+	require.NoError(t, store.save(t.Context(), &loaded, again, change{added: map[*bucket][]sight{b: {{id: 5000}}}}))
+	third := newMemory(60, 1<<20)
+	_, _, _, err = store.load(t.Context(), third)
+	require.NoError(t, err)
+	assert.Equal(t, m.n+1, third.n)
+
+	dropped, _ := third.expire(1 << 40)
+	require.NoError(t, store.save(t.Context(), &loaded, third, change{dropped: dropped}))
+	blocks := 0
+	for key := range d.data {
+		if strings.Contains(key, "seen/") {
+			blocks++
+		}
+	}
+	assert.Equal(t, third.buckets[0].blocks, blocks, "what is dropped is deleted")
+}
+
+func BenchmarkSee(b *testing.B) {
+	raw := perceptionpointtest.Scan(1, time.Unix(1700000000, 0), "SUS").Body
+	g := newSighter([]string{defaultIgnored})
+	want := g.see(raw)
+	if want.verdict() != "SUS" || want.action() != "Delivered" {
+		b.Fatalf("%+v", want)
+	}
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		g.see(raw)
+	}
+}
+
+// BenchmarkMemory looks a scan up among as many as a busy day has.
+func BenchmarkMemory(b *testing.B) {
+	for _, n := range []int{76_000, 1_000_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			m := newMemory(75, 1<<30)
+			for i := range n {
+				m.put(sight{id: uint64(i) * 0x9E3779B97F4A7C15}, int64(i)*600/int64(n))
+			}
+			if m.n != n {
+				b.Fatal(m.n)
+			}
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				if _, ok := m.get(uint64(i%n) * 0x9E3779B97F4A7C15); !ok {
+					b.Fatal(i)
+				}
+				i++
+			}
+		})
+	}
+}
