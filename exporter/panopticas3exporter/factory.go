@@ -33,13 +33,13 @@ func newExporter(ctx context.Context, set exporter.Settings, cfg *Config, w *wri
 		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
 		exporterhelper.WithTimeout(cfg.TimeoutConfig),
 		exporterhelper.WithRetry(cfg.RetryConfig),
-		xexporterhelper.WithQueueBatch(cfg.QueueConfig, xexporterhelper.QueueBatchSettings{Encoding: encoding{}, Partitioner: slots{}}),
+		xexporterhelper.WithQueueBatch(cfg.QueueConfig, xexporterhelper.QueueBatchSettings{Encoding: encoding{w.budget}, Partitioner: slots{}}),
 		exporterhelper.WithStart(w.start),
 		exporterhelper.WithShutdown(w.shutdown))
 	if err != nil {
 		return nil, err
 	}
 	return &splitter{
-		Logs: inner, byExport: cfg.PartitionTime == partitionByExport, eventType: cfg.EventType, now: time.Now, stopping: w.stopping,
+		Logs: inner, budget: w.budget, byExport: cfg.PartitionTime == partitionByExport, eventType: cfg.EventType, now: time.Now, stopping: w.stopping,
 	}, nil
 }

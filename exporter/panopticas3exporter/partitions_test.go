@@ -126,6 +126,7 @@ func TestMemoryOfOpenPartitions(t *testing.T) {
 	queue := cfg.QueueConfig.Get()
 	queue.QueueSize = queueBytes
 	queue.Batch.Get().FlushTimeout = time.Second
+	cfg.RetryConfig.MaxInterval = time.Second // however long this machine takes to fill the queue
 	store := newMemoryStore()
 	store.set(true)
 	before := heap()
@@ -221,4 +222,34 @@ func TestSlots(t *testing.T) {
 	}
 	assert.LessOrEqual(t, len(seen), maxSlots)
 	assert.Greater(t, len(seen), maxSlots*9/10)
+}
+
+// TestPartitionsThatDoNotFit: more partitions than the queue has room for at the size that batches are meant to have. They
+// must not wait for the timer, or everything would.
+func TestPartitionsThatDoNotFit(t *testing.T) {
+	const (
+		partitions, rounds = 500, 60
+		queueBytes         = 4 << 20
+	)
+	cfg := quick(t)
+	queue := cfg.QueueConfig.Get()
+	queue.QueueSize = queueBytes
+	queue.Batch.Get().FlushTimeout = time.Hour
+	store := newMemoryStore()
+	e := startOn(t, cfg, store)
+	pad := strings.Repeat("x", 1000)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	for round := range rounds {
+		require.NoError(t, e.ConsumeLogs(ctx, accounts(0, partitions, fmt.Sprintf(`{"round":%d,"pad":%q}`, round, pad))))
+	}
+	assert.LessOrEqual(t, e.budget.bytes.Load(), int64(queueBytes), "what is open fits into the queue")
+	stop(t, e)
+	assert.Zero(t, e.budget.bytes.Load())
+	assert.Zero(t, e.budget.batches.Load())
+	for folder, lines := range store.folders {
+		assert.Equal(t, rounds, lines, folder)
+	}
+	assert.Len(t, store.folders, partitions)
+	t.Logf("%d MB of %d partitions through a queue of %d MB in %d objects", partitions*rounds*len(pad)>>20, partitions, queueBytes>>20, len(store.keys))
 }

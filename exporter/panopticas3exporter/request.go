@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"strconv"
 	"time"
 
@@ -34,6 +35,10 @@ type request struct {
 	parts   []part
 	records int
 	bytes   int
+
+	budget *budget // of the exporter; nil is none
+	open   bool    // is a batch, whose bytes the budget counts
+	due    bool    // is to be sent although it is smaller than batches are meant to be
 }
 
 // part is the records of one partition.
@@ -48,8 +53,14 @@ var _ xexporterhelper.RequestErrorHandler = (*request)(nil)
 // ItemsCount is the number of records.
 func (r *request) ItemsCount() int { return r.records }
 
-// BytesSize is about what the request takes in memory.
-func (r *request) BytesSize() int { return requestOverhead + r.bytes }
+// BytesSize is about what the request takes in memory. A batch that is due says that it is as large as any: the batcher asks
+// for nothing but the size to find out what it has to send.
+func (r *request) BytesSize() int {
+	if r.due {
+		return math.MaxInt32
+	}
+	return requestOverhead + r.bytes
+}
 
 // size is the request in what limits of batches are given in.
 func (r *request) size(sizer exporterhelper.RequestSizerType) int {
@@ -94,20 +105,26 @@ func (r *request) MergeSplit(_ context.Context, limit int, sizer exporterhelper.
 		r.bytes += o.bytes
 	}
 	if limit == 0 || r.size(sizer) <= limit {
+		r.budget.hold(r, other)
 		return []xexporterhelper.Request{r}, nil
 	}
-	return r.split(limit, sizer), nil
+	r.budget.release(r)
+	out := r.split(limit, sizer)
+	for _, o := range out {
+		r.budget.hold(o.(*request), nil)
+	}
+	return out, nil
 }
 
 func (r *request) split(limit int, sizer exporterhelper.RequestSizerType) []xexporterhelper.Request {
 	var out []xexporterhelper.Request
-	now := &request{}
+	now := &request{budget: r.budget}
 	for i := range r.parts {
 		from := &r.parts[i]
 		for _, body := range from.bodies {
 			if now.records > 0 && now.sizeWith(body, sizer) > limit {
 				out = append(out, now)
-				now = &request{}
+				now = &request{budget: r.budget}
 			}
 			now.add(now.part(from.Partition, from.first), body)
 		}
@@ -156,7 +173,7 @@ func (slots) GetKey(_ context.Context, r xexporterhelper.Request) string {
 
 // encoding is the form of requests in a persistent queue: a version, and for each part its partition, time and bodies, each
 // text after its length.
-type encoding struct{}
+type encoding struct{ budget *budget }
 
 const encodingVersion = 1
 
@@ -184,13 +201,13 @@ func (encoding) Marshal(_ context.Context, r xexporterhelper.Request) ([]byte, e
 }
 
 // Unmarshal reads what Marshal wrote. It fails on anything else.
-func (encoding) Unmarshal(stored []byte) (context.Context, xexporterhelper.Request, error) {
+func (e encoding) Unmarshal(stored []byte) (context.Context, xexporterhelper.Request, error) {
 	ctx := context.Background()
 	if len(stored) < 2 || stored[0] != encodingVersion {
 		return ctx, nil, errors.New("stored request: not of this version")
 	}
 	d := decoder{rest: string(stored[1:])}
-	req := &request{}
+	req := &request{budget: e.budget}
 	for d.rest != "" && d.err == nil {
 		p := objectstore.Partition{EventType: d.text(), Day: d.text(), Account: d.text()}
 		first := time.Unix(d.varint(), 0).UTC()

@@ -31,6 +31,7 @@ type writer struct {
 	store     objectstore.Store
 	host      component.Host
 	release   func()    // of the claim on the bucket
+	budget    *budget   // of open batches; push takes them out
 	lines     sync.Pool // of *[]byte
 	patience  time.Duration
 
@@ -46,7 +47,8 @@ func newWriter(set exporter.Settings, cfg *Config) (*writer, error) {
 		return nil, err
 	}
 	return &writer{
-		cfg: cfg, logger: set.Logger, telemetry: telemetry, lines: sync.Pool{New: func() any { return new([]byte) }}, patience: patience,
+		cfg: cfg, logger: set.Logger, telemetry: telemetry, budget: newBudget(cfg), patience: patience,
+		lines: sync.Pool{New: func() any { return new([]byte) }},
 	}, nil
 }
 
@@ -137,6 +139,7 @@ func (w *writer) push(ctx context.Context, r xexporterhelper.Request) error {
 		return errStopping
 	}
 	req := r.(*request)
+	w.budget.release(req)
 	buf := w.lines.Get().(*[]byte)
 	defer func() {
 		if cap(*buf) <= maxPooledLines {
@@ -144,7 +147,7 @@ func (w *writer) push(ctx context.Context, r xexporterhelper.Request) error {
 		}
 	}()
 	var errs []error
-	rest := &request{}
+	rest := &request{budget: req.budget}
 	for i := range req.parts {
 		p := &req.parts[i]
 		*buf = (*buf)[:0]
