@@ -6,7 +6,7 @@ import "github.com/siempipe/siempipe/internal/record"
 // https://docs.aws.amazon.com/waf/latest/developerguide/logging-fields.html
 
 var (
-	wafMatchDetails = column{kind: anyJSONField, fields: []column{
+	wafMatchDetails = column{fields: []column{
 		{name: "conditionType", kind: text_}, {name: "location", kind: text_}, {name: "matchedData", kind: textList},
 	}}
 	wafRule = []column{{name: "ruleId", kind: text_}, {name: "action", kind: text_}, wafMatchDetails.list("ruleMatchDetails")}

@@ -20,13 +20,12 @@ const (
 	double
 	float
 	boolean
-	timestamp    // ISO 8601
-	timestampOr  // ISO 8601, or whatever else stands there
-	timestampMS  // milliseconds since 1970, a number
-	textList     // an array of strings
-	object       // an object of fields
-	objectList   // an array of such objects
-	anyJSONField // JSON of any shape that the tables give a shape to; it is not looked into
+	timestamp   // ISO 8601
+	timestampOr // ISO 8601, or whatever else stands there
+	timestampMS // milliseconds since 1970, a number
+	textList    // an array of strings
+	object      // an object of fields
+	objectList  // an array of such objects
 )
 
 var columnTypes = [...]string{anyJSON: "string", text_: "string", bigint: "bigint", smallint: "smallint", tinyint: "tinyint",
@@ -55,10 +54,6 @@ const required = true
 func (c *column) typeName() string {
 	switch c.kind {
 	case object, objectList:
-	case anyJSONField:
-		if len(c.fields) == 0 {
-			return "string"
-		}
 	default:
 		return columnTypes[c.kind]
 	}

@@ -236,7 +236,6 @@ func (p *Parser) value(c *column, raw string, m *jsonscan.Member) (reason string
 		if c.feed != noFeed && !r.done {
 			r.extract(raw[:end], start)
 		}
-	case anyJSONField:
 	case object:
 		if m.Kind != jsonscan.Object {
 			return want(c, m)
@@ -409,7 +408,7 @@ func (p *Parser) nested(c *column, raw string, i int) int {
 		kind = jsonscan.Bool
 	}
 	switch c.kind {
-	case anyJSON, object, objectList, textList, anyJSONField:
+	case anyJSON, object, objectList, textList:
 	default:
 		p.scalar(c, raw[i:end], kind, i)
 	}

@@ -6,6 +6,8 @@ package source
 
 import "github.com/siempipe/siempipe/internal/record"
 
+//go:generate go run ./formatdoc -o ../../docs/log-formats.md
+
 // Format is a source format. Formats are immutable.
 type Format struct {
 	// Name is what users write as format and what stands in siem.format.
