@@ -247,8 +247,8 @@ func trimCutKey(value string) string {
 	return value
 }
 
-// messageStart returns where the first key stands: at the start, or after a header that ends with a blank or a byte order
-// mark, and that one of the keys follows with which the vendor begins a line. -1 when there is none.
+// messageStart returns where the first key stands: at the start, or after a header, which ends with a blank, a PRI, a TAG or a
+// byte order mark, and which one of the keys follows with which the vendor begins a line. -1 when there is none.
 func messageStart(s string) (int, key) {
 	if k := keyAt(s, 0); k != keyCount {
 		return 0, k
@@ -258,7 +258,13 @@ func messageStart(s string) (int, key) {
 		head = head[:i] // no header holds a pipe before its message
 	}
 	for i := 1; i < len(head); i++ {
-		if c := head[i-1]; c != ' ' && (c != 0xBF || !strings.HasSuffix(head[:i], "\uFEFF")) {
+		switch head[i-1] {
+		case ' ', '>', ':', ']', '\t': // behind a blank, a PRI alone, or a TAG without one
+		case 0xBF:
+			if !strings.HasSuffix(head[:i], "\uFEFF") {
+				continue
+			}
+		default:
 			continue
 		}
 		if k := keyAt(s, i); k <= keyEvent {

@@ -29,6 +29,7 @@ func TestParseSeed(t *testing.T) {
 	for _, header := range []string{
 		"", "<14>Feb  4 07:07:35 pp01 ", "<14>1 2021-02-04T07:07:35.630Z pp01 scanner 12 ID47 - ", "<14>1 2021-02-04T07:07:35Z pp01 app - - ",
 		"<14>1 2021-02-04T07:07:35Z pp01 app - - - \uFEFF", "571 <14>1 2021-02-04T07:07:35Z h a - - [x@1 y=\"z\"] ", "Feb  4 07:07:35 pp01 pp: ", "512 ",
+		"<14>", "422 <14>", "<14>Feb  4 07:07:35 pp01 pp:", "<14>Feb  4 07:07:35 pp01 pp[7]", "\uFEFF", "<14>1 2021-02-04T07:07:35+02:00 - - - - - ",
 	} {
 		for _, end := range []string{"", "\n", "\r\n", "\n\x00"} {
 			pairs, info, err := Parse(nil, header+seedLine+end)
