@@ -1,6 +1,9 @@
 package jsonscan
 
-import "math/bits"
+import (
+	"math/bits"
+	"strings"
+)
 
 // Skip returns the index after the JSON value that starts at i of s, and its kind. It only finds where the value ends:
 // brackets are counted, not matched, and text inside is not checked, so that a text which was scanned before can be
@@ -15,10 +18,10 @@ func Skip(s string, i int) (end int, kind Kind, ok bool) {
 		end, ok = SkipString(s, i)
 		return end, String, ok
 	case '{':
-		end, ok = skipBrackets(s, i)
+		end, ok = SkipOut(s, i+1)
 		return end, Object, ok
 	case '[':
-		end, ok = skipBrackets(s, i)
+		end, ok = SkipOut(s, i+1)
 		return end, Array, ok
 	case 't':
 		return skipScalar(s, i), Bool, true
@@ -54,41 +57,31 @@ func skipScalar(s string, i int) int {
 	return i
 }
 
-// quoteOrSlash has the high bit set in the lowest byte of x that is a quote or a backslash; see special.
-func quoteOrSlash(x uint64) uint64 {
-	quote := x ^ lsb*'"'
-	slash := x ^ lsb*'\\'
-	return ((quote-lsb)&^quote | (slash-lsb)&^slash) & msb
-}
-
 // SkipString returns the index after the closing quote of the string whose opening quote is at i.
 func SkipString(s string, i int) (end int, ok bool) {
-	i++
-	for {
-		for i+8 <= len(s) {
-			if m := quoteOrSlash(load(s, i)); m != 0 {
-				i += bits.TrailingZeros64(m) / 8
-				break
-			}
-			i += 8
-		}
-		if i >= len(s) {
+	start := i
+	for i++; ; i++ {
+		n := strings.IndexByte(s[i:], '"')
+		if n < 0 {
 			return len(s), false
 		}
-		switch s[i] {
-		case '"':
+		i += n
+		if s[i-1] != '\\' {
 			return i + 1, true
-		case '\\':
-			i += 2
-		default:
-			i++
+		}
+		slashes := 1
+		for i-1-slashes > start && s[i-1-slashes] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return i + 1, true
 		}
 	}
 }
 
-// skipBrackets returns the index after the bracket that closes the one at i.
-func skipBrackets(s string, i int) (end int, ok bool) {
-	depth := 0
+// SkipOut returns the index after the bracket that closes the object or list in which i is, between two values.
+func SkipOut(s string, i int) (end int, ok bool) {
+	depth := 1
 	for i < len(s) {
 		if i+8 <= len(s) {
 			m := structural(load(s, i))

@@ -54,6 +54,7 @@ type span struct {
 	text  string
 	kind  jsonscan.Kind
 	exact bool // the name is spelled as in the path
+	done  bool // its members are read already
 }
 
 // slot is a value of a path; next chains the values of the same path, 0 ends the chain.
@@ -84,49 +85,73 @@ func (m *Matcher) walk(t *trie) (ok bool) {
 	for len(m.spans) < len(t.nodes) {
 		m.spans = append(m.spans, span{})
 	}
-	m.object(t, 0, m.body[i:], 1)
+	m.object(t, 0, m.body, i, 1, false)
 	return true
 }
 
-// object reads the members of the object that s begins with, for the children of node n.
-func (m *Matcher) object(t *trie, n int32, s string, depth int) {
+// object reads the members of the object that begins at i of s, for the children of node n. With toEnd it returns the
+// index after the object, or ok false when it does not end as an object does.
+func (m *Matcher) object(t *trie, n int32, s string, i, depth int, toEnd bool) (end int, ok bool) {
 	nd := &t.nodes[n]
 	for _, c := range nd.children {
-		m.spans[c].kind = jsonscan.None
+		m.spans[c] = span{}
 	}
 	left := len(nd.children)
-	for o := newMembers(s, 0); left > 0 && o.next(); {
-		name := o.key
-		if o.odd {
-			name = jsonscan.Unquote(name)
+	var scratch [4]int32
+	for o := newMembers(s, i); ; {
+		if left == 0 || !o.nextKey() {
+			i = o.i
+			break
 		}
+		hits, exact := scratch[:0], int32(-1)
+		name := o.key
 		length := len(name)
 		if o.odd {
+			name = jsonscan.Unquote(name)
 			length = len(fold(name))
 		}
-		if length >= len(nd.byLength) {
-			continue
+		if length < len(nd.byLength) {
+			for _, c := range nd.byLength[length] {
+				sp, child := &m.spans[c], &t.nodes[c]
+				switch {
+				case sp.exact:
+				case name == child.name:
+					sp.exact = true
+					left--
+					hits, exact = append(hits, c), c
+				case sp.kind == jsonscan.None && equalFold(name, child.folded):
+					hits = append(hits, c)
+				}
+			}
 		}
-		for _, c := range nd.byLength[length] {
-			sp := &m.spans[c]
-			if sp.kind != jsonscan.None && sp.exact {
+		if len(hits) == 1 && exact >= 0 && s[o.at] == '{' && len(t.nodes[exact].children) > 0 && depth < jsonscan.MaxDepth {
+			// Nothing but this child asks for the member: what is inside need not be gone over twice.
+			if after, ok := m.object(t, exact, s, o.at, depth+1, true); ok {
+				m.spans[exact].kind, m.spans[exact].done = jsonscan.Object, true
+				if path := t.nodes[exact].path; path >= 0 {
+					m.addSlot(path, s[o.at:after], jsonscan.Object)
+				}
+				o.i = after
 				continue
 			}
-			child := &t.nodes[c]
-			switch {
-			case name == child.name:
-				sp.text, sp.kind, sp.exact = o.text, o.kind, true
-				left--
-			case sp.kind == jsonscan.None && equalFold(name, child.folded):
-				sp.text, sp.kind, sp.exact = o.text, o.kind, false
-			}
+		}
+		if !o.skipValue() {
+			i = o.i
+			break
+		}
+		for _, c := range hits {
+			m.spans[c].text, m.spans[c].kind = o.text, o.kind
 		}
 	}
+	if toEnd {
+		end, ok = jsonscan.SkipOut(s, i)
+	}
 	for _, c := range nd.children {
-		if sp := m.spans[c]; sp.kind != jsonscan.None {
+		if sp := m.spans[c]; sp.kind != jsonscan.None && !sp.done {
 			m.found(t, c, sp.text, sp.kind, depth)
 		}
 	}
+	return end, ok
 }
 
 // found takes the value of node c.
@@ -138,7 +163,7 @@ func (m *Matcher) found(t *trie, c int32, text string, kind jsonscan.Kind, depth
 	switch {
 	case depth >= jsonscan.MaxDepth:
 	case kind == jsonscan.Object && len(nd.children) > 0:
-		m.object(t, c, text, depth+1)
+		m.object(t, c, text, 0, depth+1, false)
 	case kind == jsonscan.Array:
 		for e := newElements(text, 0); e.next(); {
 			m.found(t, c, e.text, e.kind, depth+1)

@@ -200,7 +200,11 @@ type members struct {
 // newMembers begins at the bracket at i.
 func newMembers(s string, i int) members { return members{s: s, i: i + 1} }
 
-func (o *members) next() bool {
+// next goes to the next member and over its value.
+func (o *members) next() bool { return o.nextKey() && o.skipValue() }
+
+// nextKey goes to the next member and stops at its value.
+func (o *members) nextKey() bool {
 	s, i := o.s, o.i
 	if i < len(s) && s[i] == ',' {
 		i++
@@ -239,11 +243,17 @@ func (o *members) next() bool {
 	if i < len(s) && s[i] <= ' ' {
 		i = jsonscan.SkipBlanks(s, i)
 	}
-	end, kind, ok := jsonscan.Skip(s, i)
+	o.at = i
+	return i < len(s)
+}
+
+// skipValue goes over the value at which nextKey stopped.
+func (o *members) skipValue() bool {
+	end, kind, ok := jsonscan.Skip(o.s, o.at)
 	if !ok {
 		return false
 	}
-	o.text, o.kind, o.at, o.i = s[i:end], kind, i, end
+	o.text, o.kind, o.i = o.s[o.at:end], kind, end
 	return true
 }
 
