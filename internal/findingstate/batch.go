@@ -215,12 +215,7 @@ func (b *Batch) appendEntry(data []byte, u *undo) []byte {
 	if !e.known() {
 		return data
 	}
-	whole := *e
-	alertID, fresh := b.t.fresh[e.id]
-	if fresh {
-		whole.set(isFresh)
-	}
-	return appendEntry(append(data, logWhole), &whole, alertID)
+	return appendEntry(append(data, logWhole), e, b.t.fresh[e.id])
 }
 
 // appendRest appends what else the batch changed.

@@ -38,7 +38,6 @@ const (
 	isReturning // was hidden after it had gone on: the next time it goes on it is reopened
 	isFinding   // has been seen as a finding, not only as a disposition
 	isGone      // expired; only in memory
-	isFresh     // is on no page; only in the log
 )
 
 const (

@@ -96,14 +96,11 @@ func (t *Tracker) replay(ctx context.Context, data []byte) error {
 		if kind == logWhole {
 			var e entry
 			alertID := readEntry(one, &e)
-			if s == nil {
+			if s == nil { // on no page, unless a flush was cut short
 				s = t.cache.add(&e)
-			}
-			s.entry = e
-			if len(alertID) > 0 || e.is(isFresh) {
 				t.fresh[i] = string(alertID)
 			}
-			s.clear(isFresh)
+			s.entry = e
 			t.cache.setDirty(s)
 			return nil
 		}
