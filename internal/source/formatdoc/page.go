@@ -8,40 +8,41 @@ import (
 	"github.com/siempipe/siempipe/internal/source"
 )
 
-// notes say how each format comes and what is special about it; a format without a note is refused by the page's test.
+// notes say how each format comes and what is special about it, code between tildes; a format without a note is refused by
+// the page's test.
 var notes = map[string]string{
 	"aws.alb": `A line for each request, fields with blanks between them. IPv6 peers may stand in brackets with their port. A type that is new is taken
 as it is. A user agent may hold quotes: it ends where cipher, protocol and target group follow. What AWS added behind the table's fields is kept as
-'targetPortList', 'targetStatusCodeList', 'classification', 'classificationReason', 'connTraceId', and anything newer in 'additionalFields'. The
+~targetPortList~, ~targetStatusCodeList~, ~classification~, ~classificationReason~, ~connTraceId~, and anything newer in ~additionalFields~. The
 record's account is that of the target group's ARN, or else of the certificate's.`,
 	"aws.aurora_mysql_audit": `A line of values with commas between them; the time is in microseconds. The query may hold commas: it is what stands between the
-database and the return code, quotes kept. Operations that are not documented, 'FAILED_CONNECT' and 'DISCONNECT', are taken too. No account.`,
-	"aws.cloudtrail": `A file '{"Records":[…]}', or single events. 'resources[].ARN' comes out as 'arn', as the table has it. The record's account is
-'recipientAccountId', or else 'userIdentity.accountId'.`,
+database and the return code, quotes kept. Operations that are not documented, ~FAILED_CONNECT~ and ~DISCONNECT~, are taken too. No account.`,
+	"aws.cloudtrail": `A file ~{"Records":[…]}~, or single events. ~resources[].ARN~ comes out as ~arn~, as the table has it. The record's account is
+~recipientAccountId~, or else ~userIdentity.accountId~.`,
 	"aws.cloudtrail_digest":  `A file is one object. The cloud_storage receiver can also check what it lists.`,
-	"aws.cloudtrail_insight": `Like CloudTrail; AWS spells 'eventID' and 'sharedEventID', which come out as the table has them.`,
-	"aws.cloudwatch_events": `EventBridge events. Events that hold a GuardDuty finding (source 'aws.guardduty', detail-type 'GuardDuty Finding') are claimed by
-'aws.guardduty'; name this format to keep them as events.`,
-	"aws.guardduty": `Findings as they are exported to a bucket, one a line, as details of EventBridge events (the rest of the event is kept as 'eventBridge'), or
-in the API's spelling ('AccountId'). Each becomes two records: the row, and a finding of the Panoptica SIEM schema with event type 'security_finding':
-'alert_id' is the finding's id, which its updates keep; 'severity' its band (Low below 4, Medium below 7, High below 9, Critical from 9; 0 is
-Information); 'resource_type' and 'asset_id' go by 'resource.resourceType'; 'account_id', 'attack_scenario' (title), 'description',
-'detection_timestamp' (updatedAt) and 'first_seen_timestamp' are the finding's; 'related_resources' are the ARNs in it. An archived finding counts as
+	"aws.cloudtrail_insight": `Like CloudTrail; AWS spells ~eventID~ and ~sharedEventID~, which come out as the table has them.`,
+	"aws.cloudwatch_events": `EventBridge events. Events that hold a GuardDuty finding (source ~aws.guardduty~, detail-type ~GuardDuty Finding~) are claimed by
+~aws.guardduty~; name this format to keep them as events.`,
+	"aws.guardduty": `Findings as they are exported to a bucket, one a line, as details of EventBridge events (the rest of the event is kept as ~eventBridge~), or
+in the API's spelling (~AccountId~). Each becomes two records: the row, and a finding of the Panoptica SIEM schema with event type ~security_finding~:
+~alert_id~ is the finding's id, which its updates keep; ~severity~ its band (Low below 4, Medium below 7, High below 9, Critical from 9; 0 is
+Information); ~resource_type~ and ~asset_id~ go by ~resource.resourceType~; ~account_id~, ~attack_scenario~ (title), ~description~,
+~detection_timestamp~ (updatedAt) and ~first_seen_timestamp~ are the finding's; ~related_resources~ are the ARNs in it. An archived finding counts as
 dismissed.`,
 	"aws.s3_server_access": `A line for each request. User agent and referrer come from the client with whatever quotes are in them: the last quote of the line
-ends the user agent. Fields that AWS added behind the table's are in 'additionalFields'. The record's account is the bucket owner's canonical id.`,
-	"aws.vpc_dns": `One object a line. 'answers' give addresses (A, AAAA) and names (CNAME, MX, NS, PTR) without their final dot. A 'query_timestamp' that is no
-time stays as it is, and the event time is the parse time. Both 'resolver-endpoint' and 'resolver_endpoint' are kept as they come.`,
+ends the user agent. Fields that AWS added behind the table's are in ~additionalFields~. The record's account is the bucket owner's canonical id.`,
+	"aws.vpc_dns": `One object a line. ~answers~ give addresses (A, AAAA) and names (CNAME, MX, NS, PTR) without their final dot. A ~query_timestamp~ that is no
+time stays as it is, and the event time is the parse time. Both ~resolver-endpoint~ and ~resolver_endpoint~ are kept as they come.`,
 	"aws.vpc_flow": `Lines whose fields the first line of a file names, in any order and of any version. A receiver of whole files hands the header on with each
-line ('siem.fields'); lines that come without one stand under 'vpc_flow_fields' of the siem processor, or else the default format, version 2. '-' and
-the account 'unknown' are left out; rows with NODATA and SKIPDATA are valid. Fields that the table does not have ('region', 'az-id' …) are kept under
-their own names, values behind the last name in 'additionalFields'.`,
+line (~siem.fields~); lines that come without one stand under ~vpc_flow_fields~ of the siem processor, or else the default format, version 2. ~-~ and
+the account ~unknown~ are left out; rows with NODATA and SKIPDATA are valid. Fields that the table does not have (~region~, ~az-id~ …) are kept under
+their own names, values behind the last name in ~additionalFields~.`,
 	"aws.waf_web_acl": `One object a line; the time is in milliseconds. Newer actions (CAPTCHA, CHALLENGE) and members are kept. The record's account is that of
-'webaclId' where it is an ARN, or else 'webaclId'.`,
-	"azure.signin": `Sign-in logs of Microsoft Entra ID in the form of Azure Monitor: JSON lines, or '{"records":[…]}'. Categories: SignInLogs,
+~webaclId~ where it is an ARN, or else ~webaclId~.`,
+	"azure.signin": `Sign-in logs of Microsoft Entra ID in the form of Azure Monitor: JSON lines, or ~{"records":[…]}~. Categories: SignInLogs,
 NonInteractiveUserSignInLogs, ServicePrincipalSignInLogs, ManagedIdentitySignInLogs, ADFSSignInLogs. The record's account is the tenant.`,
-	"gcp.audit": `Log entries with a protoPayload: JSON lines, '{"entries":[…]}', or Pub/Sub push messages. The record's account is the project, or else the
-folder, organization or billing account in 'logName'.`,
+	"gcp.audit": `Log entries with a protoPayload: JSON lines, ~{"entries":[…]}~, or Pub/Sub push messages. The record's account is the project, or else the
+folder, organization or billing account in ~logName~.`,
 }
 
 const head = `<!-- Generated by internal/source/formatdoc from the parsers' tables; do not edit. -->
@@ -108,7 +109,7 @@ func page() []byte {
 		if !f.IsLog() {
 			continue
 		}
-		fmt.Fprintf(&b, "\n## %s\n\nEvent type `%s`, [vendor's page](%s). %s\n\n", f.Name, f.EventTypes[0], f.Doc, strings.ReplaceAll(notes[f.Name], "'", "`"))
+		fmt.Fprintf(&b, "\n## %s\n\nEvent type `%s`, [vendor's page](%s). %s\n\n", f.Name, f.EventTypes[0], f.Doc, strings.ReplaceAll(notes[f.Name], "~", "`"))
 		b.WriteString("| column | type | required | feeds |\n|---|---|---|---|\n")
 		for _, c := range f.Columns() {
 			var feeds []string
