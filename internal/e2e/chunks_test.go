@@ -142,3 +142,12 @@ func lineListener(t *testing.T) (address string, messages func(n int) []string) 
 		return got
 	}
 }
+
+// deafListener accepts connections and never reads from them.
+func deafListener(t *testing.T) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { l.Close() })
+	return l.Addr().String()
+}

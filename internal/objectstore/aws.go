@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 )
 
 // AWSOptions say as whom to talk to AWS, whichever of its services.
@@ -21,7 +22,8 @@ type AWSOptions struct {
 // LoadAWS finds credentials as the AWS command line does: environment, web identity, profile, instance; then it takes on
 // the role, if there is one. It does not connect.
 func LoadAWS(ctx context.Context, opts AWSOptions) (aws.Config, error) {
-	var load []func(*config.LoadOptions) error
+	// What the SDK would write to standard error passes the host's log by; what matters comes back as an error.
+	load := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
 	if opts.Region != "" {
 		load = append(load, config.WithRegion(opts.Region))
 	}
