@@ -115,6 +115,8 @@ type Expected struct {
 	Account   string
 	// Day is where the key must put it; "" for records without a time, which go to the day of their arrival.
 	Day string
+	// Beside says that the siem processor makes it beside the record that was posted.
+	Beside bool
 	// Dropped is why the siem processor drops it; "" when it goes on.
 	Dropped string
 	// same is equal for equal records.
@@ -143,6 +145,7 @@ func (c *Case) Expect(now time.Time) ([]Expected, error) {
 			if err != nil {
 				return nil, err
 			}
+			e.Beside = g == c.finding
 			all = append(all, e)
 		}
 		return all, nil
@@ -195,8 +198,8 @@ func expectParsed(name, format string, items []payload.Item, now time.Time) ([]E
 		if rec.EventType == record.Invalid {
 			recs = recs[:1]
 		}
-		for _, rec := range recs {
-			e := Expected{Name: fmt.Sprintf("%s (part %d)", name, item.Index+1), EventType: rec.EventType, Format: rec.Format,
+		for i, rec := range recs {
+			e := Expected{Beside: i > 0, Name: fmt.Sprintf("%s (part %d)", name, item.Index+1), EventType: rec.EventType, Format: rec.Format,
 				Account: rec.AccountID, Dropped: droppedFor(rec.Disposition, now)}
 			if !rec.Time.IsZero() && !timeless(rec.Body) {
 				e.Day = rec.Time.UTC().Format(time.DateOnly)
