@@ -195,8 +195,8 @@ const changeMember = "change"
 //
 //	"change":{"fields":["verbose_verdict"],"previous":{"Verdict":"SUS"}}
 func withChange(raw string, before, now *sight) string {
-	end := strings.LastIndexByte(raw, '}')
-	if end < 0 {
+	begin, end := strings.IndexByte(raw, '{'), strings.LastIndexByte(raw, '}')
+	if begin < 0 || end < begin { // no object, which has no place for it
 		return raw
 	}
 	b := make([]byte, 0, len(raw)+128)

@@ -78,6 +78,8 @@ func FuzzSee(f *testing.F) {
 	f.Add(`{ }`)
 	f.Add("{\"id\":\"\xff\"}")
 	f.Add(`"{"`)
+	f.Add(`}`)
+	f.Add(`}{`)
 	g := newSighter([]string{defaultIgnored})
 	f.Fuzz(func(t *testing.T, raw string) {
 		now := g.see(raw)
