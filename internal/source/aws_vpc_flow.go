@@ -48,6 +48,15 @@ type flowHeader struct {
 	err     error
 }
 
+// defaultFlowHeader is never read anew, and so safe for concurrent use.
+var defaultFlowHeader = func() *flowHeader {
+	h := &flowHeader{}
+	if err := h.read(DefaultFlowFields); err != nil {
+		panic(err)
+	}
+	return h
+}()
+
 // read reads a header; the same one again costs nothing.
 func (h *flowHeader) read(text string) error {
 	if h.text == text {

@@ -18,13 +18,16 @@ func Check(raw, format, fields string) error {
 		}
 		return nil
 	}
-	if IsHeader(format, text) {
+	if IsHeader(format, text) || format == vpcFlowName { // the processor may be told the fields of flow logs
 		return nil
 	}
-	in := Input{Context: Context{Fields: fields}, Raw: text, JSONErr: errNoObject, defaultFields: DefaultFlowFields, header: &flowHeader{}}
+	if fields != "" && (format == "" || format == Auto) { // a line of a flow log, most likely, or else nobody's
+		return nil
+	}
+	in := Input{Raw: text, JSONErr: errNoObject, defaultFields: DefaultFlowFields, header: defaultFlowHeader}
 	f, named := Lookup(format)
 	switch {
-	case named && (f.claims(&in) || f.Name == vpcFlowName): // the processor may be told the fields of flow logs
+	case named && f.claims(&in):
 		return nil
 	case named:
 		return fmt.Errorf("no record of format %s", f.Name)

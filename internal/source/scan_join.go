@@ -49,6 +49,12 @@ func Damage(rec *record.Record) (damage []string, line string) {
 	return damage, line
 }
 
+// IsScan reports whether records of a format are scans, which are joined and may become findings.
+func IsScan(format string) bool {
+	f, ok := Lookup(format)
+	return ok && f.scans
+}
+
 // ScanPairs are the members of a parsed API scan that the line has too, as JSON text without braces; "" for every other
 // record.
 func ScanPairs(rec *record.Record) string {

@@ -51,24 +51,8 @@ func (b *batcher) add(item payload.Item) error {
 		b.addScanEnd(lr, item)
 		return nil
 	}
-	err := item.Err
-	if err == nil {
-		err = source.Check(item.Raw, b.format, item.Fields)
-	}
-	if err != nil {
-		b.addInvalid(lr, item, err)
-	} else {
-		lr.SetObservedTimestamp(pcommon.NewTimestampFromTime(b.received))
-		lr.Body().SetStr(item.Raw)
-		if b.format != "" {
-			lr.Attributes().PutStr(record.AttrFormat, b.format)
-		}
-	}
-	if item.ScanID != "" {
-		lr.Attributes().PutStr(record.AttrScanID, item.ScanID)
-	}
-	if item.ScanStatus != "" {
-		lr.Attributes().PutStr(record.AttrScanStatus, item.ScanStatus)
+	if err := otelrecord.WriteItem(&item, b.format, "", b.received, lr); err != nil {
+		b.countInvalid(item, err)
 	}
 	b.n++
 	b.bytes += len(item.Raw)
@@ -92,13 +76,8 @@ func (b *batcher) addScanEnd(lr plog.LogRecord, item payload.Item) {
 	b.events++
 }
 
-func (b *batcher) addInvalid(lr plog.LogRecord, item payload.Item, err error) {
-	format := b.format
-	if format == "" {
-		format = source.Auto
-	}
-	rec := source.NewInvalid(item.Raw, format, err.Error(), b.received)
-	otelrecord.Write(&rec, lr)
+// countInvalid tells the sender of a record that was written as invalid.
+func (b *batcher) countInvalid(item payload.Item, err error) {
 	b.f.telemetry.ReceiverFindingsRecordsInvalid.Add(b.ctx, 1)
 	if len(b.answer.Invalid) < maxInvalidListed {
 		b.answer.Invalid = append(b.answer.Invalid, invalidRecord{Index: item.Index, Error: err.Error()})
