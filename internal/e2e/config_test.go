@@ -16,7 +16,7 @@ func TestComponentsAreInTheBinary(t *testing.T) {
 	out, err := run(t, nil, "components")
 	require.NoError(t, err, out)
 	for _, name := range []string{
-		"findings", "perception_point", "cloud_storage", "siem", "detection", "panoptica_s3", "pipe_syslog",
+		"findings", "perception_point", "cloud_storage", "siem", "finding_state", "detection", "panoptica_s3", "pipe_syslog",
 		"otlp", "file_log", "syslog", "kafka", "memory_limiter", "batch", "filter", "transform", "debug", "file", "otlp_http",
 		"file_storage", "health_check", "basicauth", "bearertokenauth", "zpages",
 	} {
