@@ -3,3 +3,5 @@
 //
 // It imports nothing of the Collector or of Fluent Bit.
 package detect
+
+//go:generate go run ./rulesdoc -o ../../docs/detections.md

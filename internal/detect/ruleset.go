@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
@@ -187,4 +188,31 @@ func appendTexts(dst []byte, list []string) []byte {
 		dst = jsonscan.AppendQuoted(dst, text)
 	}
 	return append(dst, ']')
+}
+
+// Window says in words when the rule makes a finding: after how many records, and in which time.
+func (r *Rule) Window() (threshold, window string) {
+	if c := r.Correlation; c != nil {
+		what := "records"
+		if c.Values {
+			what = "values of " + strings.Join(c.Field, ", ")
+		}
+		return fmt.Sprintf("%d %s", c.Count, what), shortDuration(c.Timespan)
+	}
+	if r.silent {
+		return "for correlations only", ""
+	}
+	return fmt.Sprint(r.threshold), shortDuration(r.dedupPeriod)
+}
+
+// shortDuration is a duration without the units that are zero: 30m, not 30m0s.
+func shortDuration(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = text[:len(text)-2]
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = text[:len(text)-2]
+	}
+	return text
 }

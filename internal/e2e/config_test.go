@@ -27,7 +27,7 @@ func TestComponentsAreInTheBinary(t *testing.T) {
 // exampleEnv is what the examples read from the environment.
 func exampleEnv(t *testing.T) []string {
 	return []string{
-		"SIEMPIPE_BUCKET=acme-security", "SIEMPIPE_REGION=eu-central-1", "SIEMPIPE_HMAC_SECRET=0123456789abcdef0123456789abcdef",
+		"SIEMPIPE_BUCKET=acme-security", "SIEMPIPE_TRAIL_BUCKET=acme-trail", "SIEMPIPE_REGION=eu-central-1", "SIEMPIPE_HMAC_SECRET=0123456789abcdef0123456789abcdef",
 		"SIEMPIPE_SIEM=siem.example.com:6514", "SIEMPIPE_TOKEN=0123456789abcdef", "SIEMPIPE_STATE=" + t.TempDir(),
 	}
 }

@@ -267,3 +267,66 @@ func (m *Mapping) resolve(l LogSource, field string) fieldRow {
 	}
 	return f
 }
+
+// SourceDoc is a log source as documentation shows it.
+type SourceDoc struct {
+	Source, LogTypes string
+}
+
+// Sources lists the log sources in the order in which they are tried.
+func (m *Mapping) Sources() []SourceDoc {
+	docs := make([]SourceDoc, len(m.sources))
+	for i, row := range m.sources {
+		docs[i] = SourceDoc{LogSource{row.Product, row.Service, row.Category}.String(), strings.Join(row.LogTypes, ", ")}
+	}
+	return docs
+}
+
+// FieldDoc is a field of a table as documentation shows it.
+type FieldDoc struct {
+	Table, Name, Paths string
+}
+
+// Fields lists the fields of all tables, by table and name.
+func (m *Mapping) Fields() []FieldDoc {
+	var docs []FieldDoc
+	for table, rows := range m.tables {
+		for name, row := range rows {
+			var paths []string
+			for i := range row.alternatives {
+				paths = append(paths, row.alternatives[i].String())
+			}
+			join := ", else "
+			if row.union {
+				join = " and "
+			}
+			docs = append(docs, FieldDoc{table, name, strings.Join(paths, join)})
+		}
+	}
+	slices.SortFunc(docs, func(a, b FieldDoc) int { return strings.Compare(a.Table+" "+a.Name, b.Table+" "+b.Name) })
+	return docs
+}
+
+// String says where the value stands and what is made of it.
+func (a *alternative) String() string {
+	text := "`" + strings.Join(a.path, ".") + "`"
+	for _, g := range a.when {
+		text += " when `" + strings.Join(g.path, ".") + "` is " + strings.Join(g.values, " or ")
+	}
+	if a.after != "" {
+		text += " behind `" + a.after + "`"
+	}
+	if a.values != nil {
+		var list []string
+		for from, to := range a.values {
+			list = append(list, from+" means "+to)
+		}
+		slices.Sort(list)
+		text += " (" + strings.Join(list, ", ")
+		if a.hasElse {
+			text += ", else " + a.other
+		}
+		text += ")"
+	}
+	return text
+}
