@@ -368,7 +368,10 @@ func (p *siem) settle(ctx context.Context, lines []*line, accepted bool, outcome
 
 // expire hands on what is due until ctx ends.
 func (p *siem) expire(ctx context.Context) {
-	ticker := time.NewTicker(min(releaseInterval, max(p.cfg.JoinWindow/10, time.Millisecond)))
+	interval := min(releaseInterval, max(p.cfg.JoinWindow/10, time.Millisecond))
+	refusedInterval := 10 * interval
+	refused := false
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -376,7 +379,12 @@ func (p *siem) expire(ctx context.Context) {
 			return
 		case <-ticker.C:
 			if err := p.release(ctx, false); err != nil && ctx.Err() == nil {
-				p.logger.Warn("Lines whose scan did not come are refused; trying again", zap.Error(err))
+				p.logger.Warn("Lines whose scan did not come are refused; trying again", zap.Error(err), zap.Duration("wait", refusedInterval))
+				ticker.Reset(refusedInterval)
+				refused = true
+			} else if refused {
+				ticker.Reset(interval)
+				refused = false
 			}
 		}
 	}

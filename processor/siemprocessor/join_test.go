@@ -262,6 +262,29 @@ func TestJoin(t *testing.T) {
 	}
 }
 
+// With both, records of other formats are left alone.
+func TestJoinAndFindingsOfOthers(t *testing.T) {
+	const flow = "2 111122223333 eni-1 10.0.0.1 10.0.0.2 443 5000 6 10 840 1700000000 1700000060 ACCEPT OK"
+	bodies := func(change func(*Config)) (all []string) {
+		s := newStand(t, nil, change)
+		require.NoError(t, s.give(flow, finding, scanOf(1, "CLN")))
+		require.NoError(t, s.p.Shutdown(context.Background()))
+		for _, logs := range s.sink.AllLogs() {
+			for _, rl := range logs.ResourceLogs().All() {
+				for _, sl := range rl.ScopeLogs().All() {
+					for _, lr := range sl.LogRecords().All() {
+						eventType, _ := lr.Attributes().Get(record.AttrEventType)
+						all = append(all, eventType.Str())
+					}
+				}
+			}
+		}
+		return all
+	}
+	assert.Equal(t, []string{"AWS.VPCFlow", "security_finding", "email_scan"}, bodies(nil))
+	assert.Equal(t, []string{"AWS.VPCFlow", "security_finding", "security_finding"}, bodies(func(c *Config) { c.ScansAsFindings = true }))
+}
+
 // A line whose scan does not come goes on as it is when the window has passed, with its attributes.
 func TestJoinExpires(t *testing.T) {
 	for _, refused := range []bool{false, true} {

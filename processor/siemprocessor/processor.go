@@ -289,7 +289,7 @@ func (p *siem) writeMore(b *batch, lr plog.LogRecord) {
 
 // write puts b.rec into lr and reports whether it goes on.
 func (p *siem) write(b *batch, lr plog.LogRecord) bool {
-	if b.findings != nil && b.rec.EventType != record.Invalid {
+	if b.findings != nil && source.IsScan(b.rec.Format) && b.rec.EventType != record.Invalid {
 		b.findings.Parse(b.rec.Body, b.rec.Format, b.rec.Received, &b.rec)
 	}
 	reason, rule := b.screen.Drops(&b.rec, p.suppressions.List(), b.now)

@@ -198,6 +198,61 @@ func TestRecheckInterval(t *testing.T) {
 	assert.InDelta(t, time.Now().Add(-11*time.Hour).Unix(), start, 5, "all of the overlap before the place")
 }
 
+func TestReadEnvelope(t *testing.T) {
+	tests := map[string]struct {
+		body, next string
+		hasMore    bool
+		results    int
+		err        string
+	}{
+		"page":              {body: `{"count":2,"page_result_count":2,"next":"https://x/","has_more":true,"results":[{"id":1},{"id":2}]}`, next: "https://x/", hasMore: true, results: 2},
+		"results first":     {body: `{"results":[1,"x",null,[]],"next":null}`, hasMore: true, results: 4},
+		"no more":           {body: `{"results":[],"next":"https://x/","has_more":false}`, next: "https://x/"},
+		"nulls":             {body: `{"results":null,"next":null,"has_more":null}`, hasMore: true},
+		"broken inside":     {body: "{\"results\":[{\"id\":\"\\ud800\xff\"}]}", hasMore: true, results: 1},
+		"empty":             {body: ``, err: "EOF"},
+		"array":             {body: `[]`, err: "[ where { is due"},
+		"cut":               {body: `{"results":[{"id":1}`, err: "EOF"},
+		"results object":    {body: `{"results":{}}`, err: "results is no list"},
+		"results twice":     {body: `{"results":[],"results":[]}`, err: "results stands twice"},
+		"next is a number":  {body: `{"results":[],"next":7}`, err: "cannot unmarshal"},
+		"text behind":       {body: `{"results":[]} x`, err: "text after the page"},
+		"too many records":  {body: `{"results":[` + strings.Repeat("1,", maxPageRecords) + `1]}`, err: "more than 100000 records"},
+		"deep":              {body: strings.Repeat(`{"a":`, 20_000), err: "exceeded max depth"},
+		"names as they are": {body: `{"Results":[1],"results":[]}`, hasMore: true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			e, err := readEnvelope([]byte(test.body))
+			if test.err != "" {
+				assert.ErrorContains(t, err, test.err)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, test.next, e.next)
+			assert.Equal(t, test.hasMore, e.hasMore)
+			assert.Len(t, e.results, test.results)
+			assert.True(t, e.isList)
+		})
+	}
+}
+
+func BenchmarkReadEnvelope(b *testing.B) {
+	records := make([]perceptionpointtest.Record, 20)
+	for i := range records {
+		records[i] = perceptionpointtest.Scan(i, time.Unix(1700000000, 0), "SUS")
+	}
+	body := perceptionpointtest.Page(20, "https://api.example/?_cursor=20", records)
+	if e, err := readEnvelope(body); err != nil || len(e.results) != 20 || string(e.results[19]) != records[19].Body {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = readEnvelope(body)
+	}
+}
+
 // FuzzPage: no page breaks the reader, and no next leads away.
 func FuzzPage(f *testing.F) {
 	f.Add([]byte(perceptionpointtest.Page(2, "https://api.example/x?_cursor=1", []perceptionpointtest.Record{{Body: `{"id":1}`}})))

@@ -3,14 +3,19 @@ package perceptionpointreceiver
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 	"unsafe"
 
+	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/extension/extensiontest"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
 
 	"github.com/siempipe/siempipe/internal/perceptionpointtest"
 )
@@ -224,4 +229,67 @@ func BenchmarkMemory(b *testing.B) {
 			}
 		})
 	}
+}
+
+// TestTenMillionScans keeps a day of ten million scans with an overlap of a day, in memory and on the disk. It takes a minute:
+//
+//	SIEMPIPE_LONG=1 go test -run TenMillion -v ./receiver/perceptionpointreceiver
+func TestTenMillionScans(t *testing.T) {
+	if os.Getenv("SIEMPIPE_LONG") == "" {
+		t.Skip("set SIEMPIPE_LONG=1")
+	}
+	const perDay, page, overlap = 10_000_000, 500, 24 * 60 * 60
+	dir := t.TempDir()
+	extension, err := filestorage.NewFactory().Create(t.Context(), extensiontest.NewNopSettings(filestorage.NewFactory().Type()),
+		&filestorage.Config{Directory: dir, Timeout: time.Second, Compaction: &filestorage.CompactionConfig{Directory: dir}})
+	require.NoError(t, err)
+	client, err := extension.(storage.Extension).GetClient(t.Context(), component.KindReceiver, diskID, "")
+	require.NoError(t, err)
+	store := checkpoint{client: client}
+	heap := func() uint64 {
+		runtime.GC()
+		var s runtime.MemStats
+		runtime.ReadMemStats(&s)
+		return s.HeapAlloc
+	}
+	before := heap()
+	m := newMemory(bucketWidth(overlap*time.Second), perDay*2)
+	var st state
+	began, most := time.Now(), uint64(0)
+	for i := 0; i < perDay*5/4; i += page { // thirty hours
+		now := int64(i) * overlap / perDay
+		added := map[*bucket][]sight{}
+		for k := range page {
+			s := sight{id: uint64(i+k) * 0x9E3779B97F4A7C15, content: 1}
+			b := m.put(s, now)
+			added[b] = append(added[b], s)
+		}
+		dropped, early := m.expire(now - overlap)
+		require.Zero(t, early)
+		require.NoError(t, store.save(t.Context(), &st, m, change{added: added, dropped: dropped}))
+		if i%(perDay/10) == 0 {
+			most = max(most, heap()-before)
+		}
+	}
+	most = max(most, heap()-before)
+	took := time.Since(began)
+	assert.Less(t, m.n, perDay*11/10)
+	var size int64
+	files, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, file := range files {
+		info, err := file.Info()
+		require.NoError(t, err)
+		size += info.Size()
+	}
+	began = time.Now()
+	again := newMemory(1, perDay*2)
+	_, found, torn, err := store.load(t.Context(), again)
+	require.NoError(t, err)
+	assert.True(t, found)
+	assert.Zero(t, torn)
+	assert.Equal(t, m.n, again.n)
+	t.Logf("%d scans remembered in %d MB of heap at most and %d MB of file; %d pages written in %v; read again in %v",
+		m.n, most>>20, size>>20, perDay*5/4/page, took.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+	assert.Less(t, most, uint64(600<<20))
 }

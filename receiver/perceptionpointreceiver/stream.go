@@ -226,15 +226,20 @@ func (s *stream) list(ctx context.Context, w *window) (n int, err error) {
 	}
 	s.state.Window = nil
 	s.state.Cursor = max(s.state.Cursor, min(w.End, s.clock.now().Unix()))
+	s.health.ok(s.name) // before save, which may say otherwise
+	s.save(ctx, change{dropped: s.forget()})
+	s.metrics.window(ctx, s)
+	s.progress.reached(s.state.Cursor)
+	return n, nil
+}
+
+// forget lets go of scans that will not be listed again, and of the oldest when they are too many.
+func (s *stream) forget() []*bucket {
 	dropped, early := s.memory.expire(s.state.Cursor - int64(s.cfg.Overlap/time.Second))
 	if early > 0 {
 		s.logger.Warn("More scans than max_tracked_scans; the oldest are forgotten and may come out again", zap.Int("scans", early))
 	}
-	s.health.ok(s.name) // before save, which may say otherwise
-	s.save(ctx, change{dropped: dropped})
-	s.metrics.window(ctx, s)
-	s.progress.reached(s.state.Cursor)
-	return n, nil
+	return dropped
 }
 
 // follow goes from page to page of a window.
@@ -374,7 +379,11 @@ func (s *stream) take(ctx context.Context, w *window, p page) error {
 	}
 	w.Next = p.next
 	w.Pages++
-	s.save(ctx, change{added: added})
+	ch := change{added: added}
+	if s.memory.n > s.memory.max {
+		ch.dropped = s.forget()
+	}
+	s.save(ctx, ch)
 	return nil
 }
 
