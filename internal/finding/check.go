@@ -35,10 +35,16 @@ func (e *Error) Error() string {
 type Finding struct {
 	// Fixes set right what has exactly one right answer, in the order of the members.
 	Fixes []Fix
+	// Deciding are the indexes of the members that may say what people decided: those that the schema does not know, and
+	// resolved.
+	Deciding []int32
 
 	index [numFields]int32 // of the member, plus one
 	enum  [numFields]int8  // of the value in the rule's enum, plus one
 	times [numFields - firstTime]time.Time
+	// order holds the fields of the finding before by the index of the member: one source writes them in one order, and to
+	// compare a name with the right one costs less than to look it up.
+	order [32]Field
 	// checked is what a rule is looking at; it stands here because what goes to a rule's function would else be allocated.
 	checked value
 }
@@ -46,11 +52,18 @@ type Finding struct {
 // Check holds the members of one object against the schema. Unknown members are left alone; a schema field that stands
 // twice is an error, since readers disagree which one counts. The error is a *Error, for the first field that is wrong.
 func (f *Finding) Check(members []jsonscan.Member) error {
-	f.Fixes = f.Fixes[:0]
+	f.Fixes, f.Deciding = f.Fixes[:0], f.Deciding[:0]
 	f.index, f.enum = [numFields]int32{}, [numFields]int8{}
 	for i := range members {
 		m := &members[i]
-		field := fieldOf(m.Key())
+		field := f.order[i%len(f.order)]
+		if field == none || m.Name != rules[field].name {
+			field = fieldOf(m.Key())
+			f.order[i%len(f.order)] = field
+		}
+		if field == none || field == Resolved {
+			f.Deciding = append(f.Deciding, int32(i))
+		}
 		if field == none {
 			continue
 		}

@@ -2,6 +2,8 @@ package finding
 
 import (
 	"bytes"
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +105,69 @@ func TestFieldOf(t *testing.T) {
 	for _, name := range []string{"", "severitz", "Severity", strings.Repeat("x", 100)} {
 		if got := fieldOf(name); got != none {
 			t.Errorf("%q: %v", name, got)
+		}
+	}
+}
+
+// TestPlainDateTime holds the short way to the standard library's: it may leave a text to it, but not read another time.
+func TestPlainDateTime(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	read := 0
+	for range 200_000 {
+		text := fmt.Sprintf("%04d-%02d-%02dT%02d:%02d:%02dZ", rnd.IntN(10_000), rnd.IntN(14), rnd.IntN(33), rnd.IntN(25), rnd.IntN(61), rnd.IntN(62))
+		if n := rnd.IntN(12); n > 0 {
+			text = text[:19] + "." + strings.Repeat("9", n-1) + "Z"
+		}
+		if rnd.IntN(4) == 0 { // broken somewhere
+			i := rnd.IntN(len(text))
+			text = text[:i] + string("0:-.TtZz+ "[rnd.IntN(10)]) + text[i+1:]
+		}
+		got, ok := plainDateTime(text)
+		if !ok {
+			continue
+		}
+		read++
+		want, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil || !want.Equal(got) || got.Location() != time.UTC {
+			t.Fatalf("%s: %v, want %v, %v", text, got, want, err)
+		}
+	}
+	if read < 50_000 {
+		t.Fatal("only ", read, " were read")
+	}
+	for _, text := range []string{"2024-09-15T17:16:00Z", "2024-02-29T00:00:00.5Z", "9999-12-31T23:59:59.999999999Z"} {
+		if _, ok := plainDateTime(text); !ok {
+			t.Error(text)
+		}
+	}
+}
+
+// TestOrderDoesNotMatter: fields are found wherever they stand, whatever stood there in the finding before.
+func TestOrderDoesNotMatter(t *testing.T) {
+	names := make([]string, 0, numFields)
+	for f := Labels; f < numFields; f++ {
+		names = append(names, f.Name())
+	}
+	names = append(names, "unknown", "alert_ids", "")
+	rnd := rand.New(rand.NewPCG(3, 4))
+	var f Finding
+	for range 2000 {
+		rnd.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+		n := 1 + rnd.IntN(len(names))
+		members := make([]jsonscan.Member, n)
+		for i, name := range names[:n] {
+			members[i] = jsonscan.Member{Name: name, Value: `"x"`, Kind: jsonscan.String, Offset: i}
+		}
+		for i := range members {
+			f.index, f.Deciding = [numFields]int32{}, f.Deciding[:0]
+			field := fieldOf(members[i].Name)
+			_ = f.Check(members[i : i+1])
+			if field != none && f.index[field] != 1 {
+				t.Fatalf("%s not found", members[i].Name)
+			}
+			if deciding := field == none || field == Resolved; deciding != (len(f.Deciding) == 1) {
+				t.Fatalf("%s: deciding %v", members[i].Name, f.Deciding)
+			}
 		}
 	}
 }

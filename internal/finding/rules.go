@@ -122,32 +122,43 @@ func isRiskParams(v *value) string {
 	if v.Kind != jsonscan.Object {
 		return want("object", v)
 	}
-	if !strings.Contains(v.Value, "risk_score") && !strings.Contains(v.Value, `\`) {
-		return ""
+	seen, reason := false, ""
+	eachMember(v.Value, func(name, text string, kind jsonscan.Kind) bool {
+		switch {
+		case name != "risk_score" && (strings.IndexByte(name, '\\') < 0 || jsonscan.Unquote(name) != "risk_score"):
+		case seen:
+			reason = "holds risk_score twice"
+		case kind != jsonscan.Number:
+			reason = "holds risk_score, which is " + kind.String() + ", want integer"
+		case !isScore(text):
+			reason = fmt.Sprintf("holds risk_score %s, want an integer from 0 to %d", cut(text), maxRiskScore)
+		default:
+			seen = true
+		}
+		return reason == ""
+	})
+	return reason
+}
+
+// eachMember calls f for each member of an object that was scanned before, until f says false; names are as they stand
+// between their quotes.
+func eachMember(object string, f func(name, value string, kind jsonscan.Kind) bool) {
+	at := jsonscan.SkipBlanks(object, 1)
+	for at < len(object) && object[at] == '"' {
+		nameEnd, ok := jsonscan.SkipString(object, at)
+		if !ok {
+			return
+		}
+		name := object[at+1 : nameEnd-1]
+		at = jsonscan.SkipBlanks(object, jsonscan.SkipBlanks(object, nameEnd)+1) // over the colon
+		end, kind, ok := jsonscan.Skip(object, at)
+		if !ok || !f(name, object[at:end], kind) {
+			return
+		}
+		if at = jsonscan.SkipBlanks(object, end); at < len(object) && object[at] == ',' {
+			at = jsonscan.SkipBlanks(object, at+1)
+		}
 	}
-	var scratch [8]jsonscan.Member
-	members, _, err := jsonscan.Members(scratch[:0], v.Value)
-	if err != nil {
-		return err.Error()
-	}
-	seen := false
-	for i := range members {
-		m := &members[i]
-		if m.Key() != "risk_score" {
-			continue
-		}
-		if seen {
-			return "holds risk_score twice"
-		}
-		seen = true
-		if m.Kind != jsonscan.Number {
-			return "holds risk_score, which is " + m.Kind.String() + ", want integer"
-		}
-		if !isScore(m.Value) {
-			return fmt.Sprintf("holds risk_score %s, want an integer from 0 to %d", cut(m.Value), maxRiskScore)
-		}
-	}
-	return ""
 }
 
 // isScore accepts what JSON Schema calls an integer from 0 to 100: 87, 87.0 and 8.7e1 are the same one.
@@ -177,6 +188,9 @@ func isScore(number string) bool {
 // ParseDateTime reads an RFC 3339 date-time, strictly: two-digit fields, a point before fractions, a zone. A leap
 // second, which RFC 3339 allows at the end of a UTC day in June or December only, is read as the second before it.
 func ParseDateTime(text string) (time.Time, bool) {
+	if t, ok := plainDateTime(text); ok {
+		return t, true
+	}
 	// time.Parse is lenient where RFC 3339 is not: one-digit hours, a comma before fractions.
 	if len(text) < len("2006-01-02T15:04:05Z") || text[13] != ':' || text[19] == ',' {
 		return time.Time{}, false
@@ -198,6 +212,47 @@ func ParseDateTime(text string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return t, true
+}
+
+// plainDateTime reads 2006-01-02T15:04:05Z and the same with a fraction of up to nine digits, what nearly every vendor writes.
+func plainDateTime(text string) (time.Time, bool) {
+	n := len(text)
+	if n < len("2006-01-02T15:04:05Z") || n > len("2006-01-02T15:04:05.999999999Z") || text[n-1] != 'Z' ||
+		text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':' {
+		return time.Time{}, false
+	}
+	year, month, day := 100*two(text, 0)+two(text, 2), two(text, 5), two(text, 8)
+	hour, minute, second := two(text, 11), two(text, 14), two(text, 17)
+	nanos := 0
+	if n > 20 {
+		if text[19] != '.' || n == 21 {
+			return time.Time{}, false
+		}
+		for i := 20; i < 29; i++ {
+			nanos *= 10
+			if i < n-1 {
+				digit := text[i] - '0'
+				if digit > 9 {
+					return time.Time{}, false
+				}
+				nanos += int(digit)
+			}
+		}
+	}
+	if year < 0 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59 {
+		return time.Time{}, false
+	}
+	t := time.Date(year, time.Month(month), day, hour, minute, second, nanos, time.UTC)
+	return t, day <= 28 || t.Day() == day // the 30th of February is in March
+}
+
+// two reads two digits at i; what is none makes it negative.
+func two(text string, i int) int {
+	tens, ones := text[i]-'0', text[i+1]-'0'
+	if tens > 9 || ones > 9 {
+		return -10_000
+	}
+	return int(tens)*10 + int(ones)
 }
 
 func isLeapSecond(t time.Time) bool {

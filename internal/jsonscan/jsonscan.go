@@ -242,7 +242,10 @@ func (sc *scanner) object(dst []Member, i, depth int, keep bool) (members []Memb
 			}
 		}
 		name := s[i+1 : nameEnd-1]
-		if i = sc.blanks(nameEnd); i >= len(s) || s[i] != ':' {
+		if i = nameEnd; i >= len(s) || s[i] != ':' {
+			i = sc.blanks(i)
+		}
+		if i >= len(s) || s[i] != ':' {
 			return dst, i, &SyntaxError{Offset: i, Msg: "no colon after a name", Short: i >= len(s)}
 		}
 		i = sc.blanks(i + 1)
@@ -327,22 +330,71 @@ func special(x uint64) uint64 {
 	return ((quote - lsb) | (slash - lsb) | (x - lsb*0x20) | x) & msb
 }
 
+const (
+	// nearBytes is how far plain looks word by word: most texts end before.
+	nearBytes = 32
+	// windowBytes is how far it then looks at once. It bounds the work that is done again after each escape.
+	windowBytes = 512
+)
+
 // plain returns the index of the first byte at or after i that special marks, or of one of the last seven of s.
 func plain(s string, i int) int {
-	for i+8 <= len(s) {
-		if m := special(load(s, i)); m != 0 {
-			return i + bits.TrailingZeros64(m)/8
+	if i > len(s) {
+		return i
+	}
+	rest := s[i:]
+	for near := len(rest) - nearBytes; len(rest) >= 8; rest = rest[8:] {
+		if m := special(load(rest, 0)); m != 0 {
+			return len(s) - len(rest) + bits.TrailingZeros64(m)/8
 		}
-		i += 8
+		if len(rest) <= near {
+			return plainFar(s, len(s)-len(rest)+8)
+		}
+	}
+	return len(s) - len(rest)
+}
+
+// plainFar goes on from i in steps of windowBytes.
+func plainFar(s string, i int) int {
+	for i < len(s) {
+		end := min(i+windowBytes, len(s))
+		if i = plainWindow(s, i, end); i < end {
+			break
+		}
 	}
 	return i
 }
 
-// load reads eight bytes at i, little endian. The compiler makes one load of it.
+// plainWindow is plain for the text from i to end: the standard library looks for a byte at 32 bytes a step. It returns end
+// when there is nothing special in it.
+func plainWindow(s string, i, end int) int {
+	window := s[i:end]
+	if n := strings.IndexByte(window, '"'); n >= 0 {
+		window = window[:n]
+	}
+	if n := strings.IndexByte(window, '\\'); n >= 0 {
+		window = window[:n]
+	}
+	at := 0
+	for ; at+8 <= len(window); at += 8 {
+		x := load(window, at)
+		if m := ((x - lsb*0x20) | x) & msb; m != 0 {
+			return i + at + bits.TrailingZeros64(m)/8
+		}
+	}
+	for ; at < len(window); at++ {
+		if c := window[at]; c < 0x20 || c >= utf8.RuneSelf {
+			break
+		}
+	}
+	return i + at
+}
+
+// load reads eight bytes at i, little endian. The compiler makes one load of it, and of the slice its one check of bounds.
 func load(s string, i int) uint64 {
-	_ = s[i+7]
-	return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
-		uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+	s = s[i : i+8]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // str checks the string whose opening quote is at i and returns the index after its closing quote.

@@ -31,7 +31,7 @@ func decisionOf(name string) decision {
 	if len(name) > longest || len(name) < len("state") {
 		return noDecision
 	}
-	if !mayDecide(name[0]|0x20, name[1]|0x20) { // most members end here
+	if !mayDecide(name[0]|0x20, name[1]|0x20, name[2]|0x20) { // most members end here
 		return noDecision
 	}
 	var folded [longest]byte
@@ -66,15 +66,15 @@ func decisionOf(name string) decision {
 	return noDecision
 }
 
-// mayDecide tells by the first two letters whether a name can be one of decisionOf's.
-func mayDecide(first, second byte) bool {
+// mayDecide tells by the first letters whether a name can be one of decisionOf's.
+func mayDecide(first, second, third byte) bool {
 	switch first {
 	case 'd':
 		return second == 'i' // dismissed, disposition
 	case 'i':
 		return second == 'g' || second == 's' // ignored, is_…
 	case 'r':
-		return second == 'e' // resolved
+		return second == 'e' && third == 's' // resolved
 	case 's':
 		return second == 'n' || second == 't' // snoozed, status, state
 	}
@@ -83,12 +83,12 @@ func mayDecide(first, second byte) bool {
 
 // dispositionOf reads what people decided from the members of a finding. A plain yes or no outweighs a status. The same
 // decision told twice, or told in a way that cannot be read, is an error: guessing would show what was hidden or hide
-// what was not.
-func dispositionOf(members []jsonscan.Member) (record.Disposition, error) {
+// what was not. Of the members only those count whose indexes are in deciding.
+func dispositionOf(members []jsonscan.Member, deciding []int32) (record.Disposition, error) {
 	var d record.Disposition
 	var found [numDecisions]*jsonscan.Member
 	any := false
-	for i := range members {
+	for _, i := range deciding {
 		m := &members[i]
 		says := decisionOf(m.Key())
 		if says == noDecision || m.Kind == jsonscan.Null {

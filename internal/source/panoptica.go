@@ -29,7 +29,7 @@ func parsePanoptica(p *Parser, in *Input, rec *record.Record) error {
 		return err
 	}
 	var err error
-	if rec.Disposition, err = dispositionOf(in.Members); err != nil {
+	if rec.Disposition, err = dispositionOf(in.Members, f.Deciding); err != nil {
 		return err
 	}
 	rec.EventType = f.EventType()

@@ -23,7 +23,11 @@ var openWords = map[string]bool{
 
 // Stated reads a statement in whichever spelling it is written. It fails where the record would be invalid too.
 func Stated(members []jsonscan.Member) (Statement, error) {
-	d, err := dispositionOf(members)
+	all := make([]int32, len(members))
+	for i := range all {
+		all[i] = int32(i)
+	}
+	d, err := dispositionOf(members, all)
 	s := Statement{Disposition: d}
 	if err != nil || d.Dismissed || d.Snoozed {
 		return s, err
