@@ -5,7 +5,7 @@ OURS  := $(shell find receiver processor exporter internal rules fluentbit -name
 CORE   = $(shell go list ./internal/... | grep -v -E '/internal/(otelrecord|otelqueue|testpeer|trial|quickstart|e2e|corpus)(/|$$)') \
          $(if $(wildcard fluentbit/*.go),./fluentbit/...)
 
-.PHONY: build run test lint bench fluentbit generate deps clean
+.PHONY: build run test lint bench bench-micro fluentbit generate deps clean
 build: bin/siempipe
 
 build/ocb/go.mod: builder-config.yaml go.mod $(TOOLS)/builder
@@ -33,8 +33,19 @@ lint: $(TOOLS)/staticcheck
 	go vet ./...
 	$(TOOLS)/staticcheck ./... | grep -v '/generated_' | { ! grep .; }
 
-bench:
-	go test -run '^$$' -bench . ./...
+# The table of bench/README.md; ours beside a collector of existing components.
+bench: build $(TOOLS)/versitygw build/bench/anchor
+	go build -o build/bench/bench ./bench
+	build/bench/bench -write bench/README.md
+
+build/bench/anchor: bench/anchor.yaml $(TOOLS)/builder
+	$(TOOLS)/builder --config bench/anchor.yaml --skip-compilation
+	cd build/anchor && CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o $(CURDIR)/$@ .
+
+# To compare: benchstat bench/micro.txt build/bench/micro.txt
+bench-micro:
+	@mkdir -p build/bench
+	go test -run '^$$' -bench . -count 6 ./... | tee build/bench/micro.txt
 
 fluentbit: bin/out_siempipe.so
 

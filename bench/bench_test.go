@@ -83,6 +83,15 @@ func TestTable(t *testing.T) {
 	require.Error(t, replaceTable(path, "new\n"))
 }
 
+func TestFastestOf(t *testing.T) {
+	out := []byte("goos: linux\nBenchmarkX/a-2 \t 100 \t 1500 ns/op \t 20.5 MB/s \t 3 B/op \t 1 allocs/op\nBenchmarkX/a-2 100 1200 ns/op 1 B/op 2 allocs/op\nPASS\n")
+	got, err := fastestOf("BenchmarkX/a", out)
+	require.NoError(t, err)
+	assert.Equal(t, timing{nanos: 1200, allocs: 2}, got)
+	_, err = fastestOf("BenchmarkY", out)
+	require.ErrorContains(t, err, "BenchmarkY")
+}
+
 func TestProcess(t *testing.T) {
 	_, err := cpuTime(os.Getpid())
 	require.NoError(t, err)
