@@ -30,7 +30,7 @@ import (
 )
 
 // arrive is how long a test waits for records: two busy cores and a Python queue are slow.
-const arrive = 20 * time.Second
+const arrive = 60 * time.Second
 
 // sink is a pipeline that keeps what it takes and may refuse.
 type sink struct {

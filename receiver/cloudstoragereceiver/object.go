@@ -3,6 +3,7 @@ package cloudstoragereceiver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -61,6 +62,9 @@ func (c *cloudStorage) read(ctx context.Context, o bucket.Object, how reading) (
 		err = nil
 	default:
 		c.totals.failures.Add(1)
+		if bucket.KindOf(err) == "" { // those name their object themselves
+			err = fmt.Errorf("%s: %s: %w", what, c.bucket.URL(o), err)
+		}
 	}
 	return torn, err
 }
