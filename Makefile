@@ -27,6 +27,7 @@ run: build
 
 test: build fluentbit
 	go test ./...
+	@command -v "$${FLUENT_BIT:-fluent-bit}" >/dev/null || echo "*** The tests with a real Fluent Bit DID NOT RUN: none on PATH, and FLUENT_BIT names none. ***"
 
 lint: $(TOOLS)/staticcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "not gofmt'ed"; exit 1; }

@@ -95,8 +95,12 @@ var Keys = []Key{
 
 // set reads value into c. The error says what is wrong with the value and what is allowed.
 func (k *Key) set(c *config, value string) error {
-	if len(k.Allowed) > 0 && !slices.Contains(k.Allowed, value) {
-		return fmt.Errorf("%q, want one of %s", value, strings.Join(k.Allowed, ", "))
+	if len(k.Allowed) > 0 {
+		i := slices.IndexFunc(k.Allowed, func(a string) bool { return strings.EqualFold(a, value) })
+		if i < 0 {
+			return fmt.Errorf("%q, want one of %s", value, strings.Join(k.Allowed, ", "))
+		}
+		value = k.Allowed[i]
 	}
 	var err error
 	switch to := k.to(c).(type) {

@@ -1,0 +1,89 @@
+package plugin
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/siempipe/siempipe/internal/testpeer"
+)
+
+// listenTLS reads lines over TLS and asks clients for a certificate of the authority.
+func listenTLS(t *testing.T, a *testpeer.Authority) (address string, received <-chan string) {
+	t.Helper()
+	cert, err := tls.LoadX509KeyPair(a.Server.CertFile, a.Server.KeyFile)
+	require.NoError(t, err)
+	pem, err := os.ReadFile(a.File)
+	require.NoError(t, err)
+	pool := x509.NewCertPool()
+	require.True(t, pool.AppendCertsFromPEM(pem))
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool})
+	require.NoError(t, err)
+	t.Cleanup(func() { l.Close() })
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	require.NoError(t, err)
+	return "localhost:" + port, serve(l)
+}
+
+func TestSyslogOverTLS(t *testing.T) {
+	a, other := testpeer.NewAuthority(t), testpeer.NewAuthority(t)
+	address, received := listenTLS(t, a)
+	good := keys{
+		"output": "syslog", "endpoint": address, "framing": "newline", "timeout": "3s",
+		"tls_ca_file": a.File, "tls_cert_file": a.Client.CertFile, "tls_key_file": a.Client.KeyFile,
+	}
+	for _, c := range []struct {
+		name   string
+		change keys
+		result Result
+		says   string
+	}{
+		{"both certificates", nil, OK, ""},
+		{"TLS 1.3 alone", keys{"tls_min_version": "1.3"}, OK, ""},
+		{"another name, as the server has", keys{"endpoint": "127.0.0.1" + address[len("localhost"):], "tls_server_name_override": "localhost"}, OK, ""},
+		{"another name", keys{"tls_server_name_override": "siem.example.com"}, Retry, "certificate is valid for localhost, not siem.example.com"},
+		{"another name, unchecked", keys{"tls_server_name_override": "siem.example.com", "tls_insecure_skip_verify": "on"}, OK, ""},
+		{"a server of another authority", keys{"tls_ca_file": other.File}, Retry, "certificate signed by unknown authority"},
+		{"a client of another authority", keys{"tls_cert_file": other.Client.CertFile, "tls_key_file": other.Client.KeyFile}, Retry, "not delivered"},
+		{"no certificate of ours", keys{"tls_cert_file": "", "tls_key_file": ""}, Retry, "not delivered"},
+	} {
+		i, log := instance(t, good.with(c.change))
+		assert.Equal(t, c.result, i.Flush("tag", findings(1, 1)), c.name)
+		if c.result == OK {
+			assert.Len(t, take(received, 1), 1, c.name)
+		}
+		assert.Contains(t, log.String(), c.says, c.name)
+	}
+}
+
+// TestCertificatesAreReadAgain: new connections get the files' new content; broken files leave the last good ones in use.
+func TestCertificatesAreReadAgain(t *testing.T) {
+	a := testpeer.NewAuthority(t)
+	c := tlsConfig{caFile: a.File, certFile: a.Client.CertFile, keyFile: a.Client.KeyFile, reload: 1}
+	certs, err := newCertificates(&c)
+	require.NoError(t, err)
+	first, err := certs.get(t.Context())
+	require.NoError(t, err)
+	a.Renew(t)
+	second, err := certs.get(t.Context())
+	require.NoError(t, err)
+	assert.NotEqual(t, first.Certificates, second.Certificates)
+	assert.NoError(t, certs.failure())
+
+	require.NoError(t, os.WriteFile(a.Client.KeyFile, []byte("half a key"), 0o600))
+	third, err := certs.get(t.Context())
+	require.NoError(t, err)
+	assert.Same(t, second, third)
+	assert.ErrorContains(t, certs.failure(), "tls_cert_file, tls_key_file: ")
+	assert.NoError(t, certs.failure(), "said once")
+
+	c.caFile = filepath.Join(t.TempDir(), "none.pem")
+	_, err = newCertificates(&c)
+	assert.ErrorContains(t, err, "tls_ca_file: ")
+}
