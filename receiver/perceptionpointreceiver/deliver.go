@@ -20,6 +20,9 @@ import (
 type deliverer struct {
 	next consumer.Logs
 	obs  *receiverhelper.ObsReport
+	// ctx ends later than that of the streams: a page that the pipeline is about to take is taken, and not asked for again after
+	// the restart.
+	ctx context.Context
 }
 
 // all hands the records on until the pipeline has taken all of them. Also a refusal that calls itself permanent is tried again:
@@ -33,7 +36,7 @@ func (d *deliverer) all(ctx context.Context, s *stream, raws []string) error {
 	wait := backoff{cfg: s.cfg.Retry}
 	for {
 		n := logs.LogRecordCount()
-		obsCtx := d.obs.StartLogsOp(ctx)
+		obsCtx := d.obs.StartLogsOp(d.ctx)
 		err := d.next.ConsumeLogs(obsCtx, logs)
 		d.obs.EndLogsOp(obsCtx, metadata.Type.String(), n, err)
 		if err == nil {

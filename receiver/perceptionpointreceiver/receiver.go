@@ -33,7 +33,8 @@ type perceptionPoint struct {
 
 	http    *http.Client
 	streams []*stream
-	cancel  context.CancelFunc
+	cancel  context.CancelFunc // of requests and waits
+	abort   context.CancelFunc // of what the pipeline is about to take
 	stopped sync.WaitGroup
 }
 
@@ -102,7 +103,8 @@ func (p *perceptionPoint) Start(ctx context.Context, host component.Host) error 
 		}
 		s.progress = newProgress(s)
 	}
-	run, cancel := context.WithCancel(context.Background())
+	p.deliver.ctx, p.abort = context.WithCancel(context.Background())
+	run, cancel := context.WithCancel(p.deliver.ctx)
 	p.cancel = cancel
 	for _, s := range p.streams {
 		p.stopped.Go(func() { s.run(run) })
@@ -134,11 +136,20 @@ func (p *perceptionPoint) storage(ctx context.Context, host component.Host, name
 	return checkpoint{client: client}, nil
 }
 
-// Shutdown ends the requests under way. A page that the pipeline has not taken yet comes again after the next start.
+// shutdownGrace is how long a page may take that the pipeline has in its hands when the receiver stops.
+const shutdownGrace = 10 * time.Second
+
+// Shutdown ends the requests under way. A page that the pipeline does not take within shutdownGrace comes again after the
+// next start.
 func (p *perceptionPoint) Shutdown(ctx context.Context) error {
 	if p.cancel != nil {
 		p.cancel()
+		grace, cancel := context.WithTimeout(ctx, shutdownGrace)
+		stop := context.AfterFunc(grace, p.abort)
 		p.stopped.Wait()
+		stop()
+		cancel()
+		p.abort()
 		p.http.CloseIdleConnections()
 	}
 	err := p.close(ctx)

@@ -181,6 +181,9 @@ func (b *bench) start() {
 				return err
 			}
 		}
+		if err := ctx.Err(); err != nil { // as an exporter that writes at once would say
+			return err
+		}
 		return b.sink.ConsumeLogs(ctx, logs)
 	})
 	require.NoError(b.t, err)
@@ -371,11 +374,13 @@ func TestScenarios(t *testing.T) {
 		"a scan without an id": {prepare: func(b *bench) {
 			b.api.Add(perceptionpointtest.Record{Created: time.Now(), Body: `{"verbose_verdict":"MAL"}`})
 		}, want: 96},
-		"a signed link that changes":   {act: changeAt(3, `"pe_icon_link":null`, `"pe_icon_link":"https://x/?signature=1"`), want: 95, check: listedAgain},
-		"members in another order":     {act: changeAt(3, `"organization_display_name":"Acme","origin":"email"`, `"origin":"email","organization_display_name":"Acme"`), want: 95, check: listedAgain},
-		"scan changes from SUS to MAL": {act: changeAt(3, `"verbose_verdict":"SUS"}`, `"verbose_verdict":"MAL"}`), want: 96, check: lastChange(3, `{"fields":["root_scan_summary"],"previous":{"Verdict":"SUS"}}`)},
-		"scan is released":             {act: changeAt(3, `"verbose_action":"Delivered"`, `"verbose_action":"Quarantined"`), want: 96, check: lastChange(3, `{"fields":["verbose_action"],"previous":{"Action":"Delivered"}}`)},
-		"another field changes":        {act: changeAt(3, `"sub_origin":"o365"`, `"sub_origin":"gmail"`), want: 96, check: lastChange(3, `{"fields":["other"]}`)},
+		"a signed link that changes":     {act: changeAt(3, `"pe_icon_link":null`, `"pe_icon_link":"https://x/?signature=1"`), want: 95, check: listedAgain},
+		"members in another order":       {act: changeAt(3, `"organization_display_name":"Acme","origin":"email"`, `"origin":"email","organization_display_name":"Acme"`), want: 95, check: listedAgain},
+		"scan changes from SUS to MAL":   {act: changeAt(3, `"verbose_verdict":"SUS"}`, `"verbose_verdict":"MAL"}`), want: 96, check: lastChange(3, `{"fields":["root_scan_summary"],"previous":{"Verdict":"SUS"}}`)},
+		"scan changes after an hour":     {change: func(c *Config) { c.Overlap = 2 * time.Hour }, prepare: func(b *bench) { b.api.Shift(-time.Hour) }, act: changeAt(3, `"verbose_verdict":"SUS",`, `"verbose_verdict":"MAL",`), want: 96, check: lastChange(3, `{"fields":["verbose_verdict"]}`)},
+		"scan changes after the overlap": {change: func(c *Config) { c.Overlap = 30 * time.Minute }, prepare: func(b *bench) { b.api.Shift(-time.Hour) }, act: changeAt(3, `"verbose_verdict":"SUS",`, `"verbose_verdict":"MAL",`), want: 95, check: listedAgain},
+		"scan is released":               {act: changeAt(3, `"verbose_action":"Delivered"`, `"verbose_action":"Quarantined"`), want: 96, check: lastChange(3, `{"fields":["verbose_action"],"previous":{"Action":"Delivered"}}`)},
+		"another field changes":          {act: changeAt(3, `"sub_origin":"o365"`, `"sub_origin":"gmail"`), want: 96, check: lastChange(3, `{"fields":["other"]}`)},
 		"two fields change": {act: func(b *bench) {
 			b.api.Change(3, `"last_action":null`, `"last_action":"release"`)
 			b.api.Change(3, `"verbose_confidence":null`, `"verbose_confidence":"high"`)
@@ -688,6 +693,21 @@ func TestCrashRepeatsTheOpenPage(t *testing.T) {
 	b.start()
 	b.until(func() bool { return len(b.counts()) == 95 }, "not all came", nil)
 	b.wait(95 + came - 40)
+}
+
+// A page that the pipeline has in its hands when the receiver stops is taken, and does not come again.
+func TestStopFinishesThePage(t *testing.T) {
+	b := newBench(t, nil)
+	b.add(95)
+	b.refuse = func(plog.Logs) error { time.Sleep(50 * time.Millisecond); return nil }
+	for range 4 {
+		b.start()
+		time.Sleep(70 * time.Millisecond)
+		b.stop()
+	}
+	b.start()
+	b.wait(95)
+	b.onceEach(95)
 }
 
 func TestTokenRevoked(t *testing.T) {
