@@ -121,7 +121,7 @@ func parseALB(p *Parser, in *Input, rec *record.Record) error {
 	}
 	for _, name := range albLater {
 		if field := l.quoted(); field != "" && field != "-" {
-			dst = jsonscan.AppendQuoted(appendName(dst, name), field)
+			dst = jsonscan.AppendQuoted(appendMember(dst, name), field)
 		}
 	}
 	return p.endLine(putMore(dst, l.all()), alb, in, rec)

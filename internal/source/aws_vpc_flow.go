@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
 )
 
@@ -44,7 +43,7 @@ var vpcFlow = newLogType("AWS.VPCFlow", []column{
 type flowHeader struct {
 	text    string
 	columns []flowColumn
-	names   []string // "name": of the fields that the table does not have
+	names   []string // ,"name": of the fields that the table does not have
 	err     error
 }
 
@@ -71,7 +70,7 @@ func (h *flowHeader) read(text string) error {
 			if i, _ := vpcFlow.table.find(name); i >= 0 || strings.HasPrefix(name, fieldPrefix) || name == additionalFields || name == rawMember {
 				h.err = fmt.Errorf("header: a field that is named %.64q", name)
 			}
-			quoted = string(append(jsonscan.AppendQuoted(nil, name), ':'))
+			quoted = string(appendMember(nil, name))
 		} else {
 			name = flowNames[c].field
 		}
@@ -134,10 +133,7 @@ func parseVPCFlow(p *Parser, in *Input, rec *record.Record) error {
 		}
 		switch column {
 		case flowUnknown:
-			if dst[len(dst)-1] != '{' {
-				dst = append(dst, ',')
-			}
-			dst = jsonscan.AppendQuoted(append(dst, h.names[i]...), field)
+			dst = p.row.appendText(append(dst, h.names[i]...), field)
 			continue
 		case flowStart, flowEnd:
 			seconds, ok := parseInteger(field)

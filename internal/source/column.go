@@ -44,6 +44,7 @@ type column struct {
 	fields []column // of object and objectList
 
 	quoted   string    // "name": with its quotes and colon
+	key      string    // the same with a comma before it
 	byLength [][]uint8 // fields by the length of their names
 	walk     bool      // there is something to do inside: an indicator, a type, an account
 }
@@ -75,6 +76,7 @@ func (c *column) typeName() string {
 // compile fills in what is looked up for each record.
 func (c *column) compile() {
 	c.quoted = `"` + c.name + `":`
+	c.key = "," + c.quoted
 	for i := range c.fields {
 		f := &c.fields[i]
 		f.compile()
@@ -121,12 +123,14 @@ type logType struct {
 	// special does what columns cannot say, for the indicators of a row that is new; nil for most types.
 	special func(p *Parser)
 	needed  uint64 // bits of the required columns
+	tail    string // what follows the columns: the log type, and the row's id up to its first digit
 }
 
 // newLogType compiles a table, of at most 64 columns.
 func newLogType(name string, columns []column) *logType {
 	lt := &logType{name: name, table: column{kind: object, fields: columns}}
 	lt.table.compile()
+	lt.tail = `,"` + fieldLogType + `":"` + name + `","` + fieldRowID + `":"`
 	for i := range columns {
 		if columns[i].required {
 			lt.needed |= 1 << i

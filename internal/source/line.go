@@ -23,12 +23,12 @@ const rawMember = "raw_base64"
 
 var errNoLine = errors.New("not a line of this format")
 
-// beginLine begins the row of a line.
+// beginLine begins the row of a line. Each column is written with a comma before it; endLine makes a brace of the first.
 func (p *Parser) beginLine(in *Input) []byte {
 	p.row.reset()
 	plain, quotes := jsonscan.Plain(in.Raw)
 	p.row.plain, p.row.quotes = plain, quotes > 0
-	return append(p.buf[:0], '{')
+	return p.buf[:0]
 }
 
 // put appends a column with the value of a field, unless the field has none, and gives it to the indicators.
@@ -38,7 +38,7 @@ func (p *Parser) put(dst []byte, lt *logType, index int, field string) ([]byte, 
 	}
 	c := &lt.table.fields[index]
 	p.row.seen |= 1 << index
-	dst = appendKey(dst, c)
+	dst = append(dst, c.key...)
 	switch c.kind {
 	case text_:
 		dst = p.row.appendText(dst, field)
@@ -83,7 +83,7 @@ func (p *Parser) put(dst []byte, lt *logType, index int, field string) ([]byte, 
 func (p *Parser) putTime(dst []byte, lt *logType, index int, t instant) []byte {
 	c := &lt.table.fields[index]
 	p.row.seen |= 1 << index
-	return p.appendTime(appendKey(dst, c), c, t)
+	return p.appendTime(append(dst, c.key...), c, t)
 }
 
 func (p *Parser) appendTime(dst []byte, c *column, t instant) []byte {
@@ -91,19 +91,12 @@ func (p *Parser) appendTime(dst []byte, c *column, t instant) []byte {
 	return append(p.row.appendTime(append(dst, '"'), t), '"')
 }
 
-func appendKey(dst []byte, c *column) []byte {
-	if dst[len(dst)-1] != '{' {
-		dst = append(dst, ',')
-	}
-	return append(dst, c.quoted...)
-}
-
 // putMore appends what stands behind the known fields.
 func putMore(dst []byte, fields []string) []byte {
 	if len(fields) == 0 {
 		return dst
 	}
-	dst = append(appendName(dst, additionalFields), '[')
+	dst = append(appendMember(dst, additionalFields), '[')
 	for i, field := range fields {
 		if i > 0 {
 			dst = append(dst, ',')
@@ -119,12 +112,18 @@ func (p *Parser) endLine(dst []byte, lt *logType, in *Input, rec *record.Record)
 		return fmt.Errorf("%s: missing, required of %s", lt.table.fields[bits.TrailingZeros64(missing)].name, lt.name)
 	}
 	if !p.row.plain && !utf8.ValidString(in.Raw) {
-		dst = append(appendName(dst, rawMember), '"')
+		dst = append(appendMember(dst, rawMember), '"')
 		dst = append(base64.StdEncoding.AppendEncode(dst, []byte(in.Raw)), '"')
 	}
+	dst[0] = '{' // the first column's comma; there is one, since some are required
 	p.buf = dst
 	p.finish(lt, in, rec)
 	return nil
+}
+
+// appendMember appends the name of a member that the table does not have.
+func appendMember(dst []byte, name string) []byte {
+	return append(jsonscan.AppendQuoted(append(dst, ','), name), ':')
 }
 
 // lineScanner takes a line apart from its beginning.
@@ -135,17 +134,28 @@ type lineScanner struct {
 
 // next is the next field, up to a blank; "" at the end.
 func (l *lineScanner) next() string {
-	for l.i < len(l.s) && l.s[l.i] == ' ' {
-		l.i++
+	s, i := l.s, l.i
+	for i < len(s) && s[i] == ' ' {
+		i++
 	}
-	from := l.i
-	if n := strings.IndexByte(l.s[from:], ' '); n >= 0 {
-		l.i += n
-	} else {
-		l.i = len(l.s)
+	from := i
+	for i+8 <= len(s) { // fields are short: eight bytes at once
+		x := (uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56) ^ eachByte*' '
+		if blank := (x - eachByte) &^ x & (eachByte << 7); blank != 0 { // its lowest bit is at the first blank
+			l.i = i + bits.TrailingZeros64(blank)/8
+			return s[from:l.i]
+		}
+		i += 8
 	}
-	return l.s[from:l.i]
+	for i < len(s) && s[i] != ' ' {
+		i++
+	}
+	l.i = i
+	return s[from:i]
 }
+
+const eachByte = 0x0101010101010101
 
 // rest is what has not been taken.
 func (l *lineScanner) rest() string { return strings.TrimLeft(l.s[l.i:], " ") }

@@ -40,8 +40,8 @@ type row struct {
 	day        dayCache
 	plain      bool    // the input needs no escapes but for quotes: a part of it without any is written as it is
 	quotes     bool    // the input has quotes
-	parsed     instant // p_parse_time as it was last written
-	parsedText []byte
+	parsed     instant // when the record was received that was written last
+	parsedText []byte  // what is written of it, from p_event_time's closing quote on, and the source fields
 
 	order   [64]uint8 // the column of the name at each place of the object that was read last, plus one
 	ordered *logType  // whose columns they are
@@ -488,22 +488,20 @@ func (p *Parser) finish(lt *logType, in *Input, rec *record.Record) {
 	var id [rowIDLength / 2]byte
 	id, dst = p.rowID(dst, in)
 	if len(dst) > 1 {
-		dst = append(dst, ',')
+		dst = append(dst, lt.tail...)
+	} else {
+		dst = append(dst, lt.tail[1:]...)
 	}
-	dst = append(dst, `"p_log_type":"`...)
-	dst = append(dst, lt.name...)
-	dst = append(dst, `","p_row_id":"`...)
 	idAt := len(dst)
 	dst = hex.AppendEncode(dst, id[:])
 	dst = append(dst, `","p_event_time":"`...)
 	dst = r.appendTime(dst, event)
-	dst = append(dst, `","p_parse_time":"`...)
 	if len(r.parsedText) == 0 || parsed != r.parsed { // the same for a whole batch
-		r.parsed, r.parsedText = parsed, r.appendTime(r.parsedText[:0], parsed)
+		r.parsed = parsed
+		r.parsedText = r.appendTime(append(r.parsedText[:0], `","p_parse_time":"`...), parsed)
+		r.parsedText = append(append(r.parsedText, '"'), p.sourceFields...)
 	}
 	dst = append(dst, r.parsedText...)
-	dst = append(dst, '"')
-	dst = append(dst, p.sourceFields...)
 	dst = r.indicators.append(dst, r.plain && !r.quotes)
 	dst = append(dst, '}')
 	p.buf = dst
