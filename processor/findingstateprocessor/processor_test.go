@@ -119,6 +119,7 @@ func records(logs plog.Logs) (all []plog.LogRecord) {
 type rig struct {
 	*findingState
 	t     testing.TB
+	set   processor.Settings
 	dir   string
 	sink  *sink
 	ext   extension.Extension
@@ -127,7 +128,11 @@ type rig struct {
 }
 
 func newRig(t testing.TB, cfg *Config, opts ...func(*findingstate.Options)) *rig {
-	r := &rig{t: t, dir: t.TempDir(), sink: &sink{}, clock: start}
+	return newRigWith(t, nop(), cfg, opts...)
+}
+
+func newRigWith(t testing.TB, set processor.Settings, cfg *Config, opts ...func(*findingstate.Options)) *rig {
+	r := &rig{t: t, set: set, dir: t.TempDir(), sink: &sink{}, clock: start}
 	if len(opts) > 0 {
 		r.opts = opts[0]
 	}
@@ -139,7 +144,7 @@ func newRig(t testing.TB, cfg *Config, opts ...func(*findingstate.Options)) *rig
 func (r *rig) start(cfg *Config) {
 	r.t.Helper()
 	r.ext = fileStorage(r.t, r.dir)
-	p, err := newFindingState(nop(), cfg, r.sink)
+	p, err := newFindingState(r.set, cfg, r.sink)
 	require.NoError(r.t, err)
 	if r.opts != nil {
 		r.opts(&p.opts)
