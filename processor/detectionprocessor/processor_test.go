@@ -331,7 +331,9 @@ level: high
 
 func TestRulesReload(t *testing.T) {
 	dir := t.TempDir()
-	write := func(name, text string) { require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600)) }
+	write := func(name, text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
 	write("a.yml", fmt.Sprintf(ownRule, "First"))
 	write("broken.yml", "title: broken\n")
 	s := &sink{}
