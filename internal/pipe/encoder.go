@@ -112,6 +112,7 @@ type Encoder struct {
 	overflow string
 	tables   [][]column // as Tables
 
+	names   names
 	members []jsonscan.Member // of the body
 	nested  []jsonscan.Member // of a member of the body, or an array's elements
 	text    []byte            // one decoded value
@@ -149,6 +150,12 @@ func NewEncoder(c Config) (*Encoder, error) {
 		columns, err := columnsOf(&Tables[i], c.Fields)
 		if err != nil {
 			return nil, err
+		}
+		for j := range columns {
+			for k := range columns[j].paths {
+				p := &columns[j].paths[k]
+				p.wholeID, p.outerID = e.names.id(p.whole), e.names.id(p.outer)
+			}
 		}
 		e.tables = append(e.tables, columns)
 	}
@@ -231,6 +238,7 @@ func (e *Encoder) collect(rec *record.Record) (total int, err error) {
 	if e.members, _, err = jsonscan.Members(e.members[:0], rec.Body); err != nil {
 		return 0, fmt.Errorf("body of the record: %w", err)
 	}
+	e.names.find(e.members)
 	columns := e.tables[tableIndex(rec.EventType, rec.Format)]
 	for i := range columns {
 		c := &columns[i]

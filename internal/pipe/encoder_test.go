@@ -1,9 +1,11 @@
 package pipe
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -431,5 +433,19 @@ func BenchmarkAppend(b *testing.B) {
 				dst, ends, _, _ = e.Append(dst[:0], ends[:0], c.rec, c.budget)
 			}
 		})
+	}
+}
+
+// TestNotPlain holds the check of eight bytes at once to the table.
+func TestNotPlain(t *testing.T) {
+	for c := range 256 {
+		for at := range 8 {
+			text := []byte("aaaaaaaa")
+			text[at] = byte(c)
+			m := notPlain(binary.LittleEndian.Uint64(text))
+			if plain[c] != (m == 0) || m != 0 && bits.TrailingZeros64(m)/8 != at {
+				t.Fatalf("byte %#x at %d: %#x", c, at, m)
+			}
+		}
 	}
 }

@@ -1,7 +1,9 @@
 package pipe
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"unicode/utf8"
 )
@@ -67,10 +69,27 @@ var plain = func() (t [256]bool) {
 
 const hexDigits = "0123456789abcdef"
 
+// notPlain has the high bit set in the lowest byte of x that plain says no to; bytes above that one may be marked wrongly.
+func notPlain(x uint64) uint64 {
+	const (
+		lsb = 0x0101010101010101
+		msb = 0x8080808080808080
+	)
+	return (((x ^ lsb*'|') - lsb) | ((x ^ lsb*'\\') - lsb) | (x - lsb*0x20) | (x + lsb) | x) & msb
+}
+
 // appendEscaped appends text, safe to stand behind a key. Invalid UTF-8 becomes U+FFFD.
 func appendEscaped(dst, text []byte, m mode) []byte {
 	from := 0
 	for i := 0; i < len(text); {
+		if len(text)-i >= 8 {
+			m := notPlain(binary.LittleEndian.Uint64(text[i:]))
+			if m == 0 {
+				i += 8
+				continue
+			}
+			i += bits.TrailingZeros64(m) / 8
+		}
 		c := text[i]
 		if plain[c] {
 			i++

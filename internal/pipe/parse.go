@@ -303,6 +303,9 @@ func invalidAt(s string) int {
 // IsLine reports whether s looks like a line of the vendor's: a key at its start or after a header, and a scan's id or
 // event in it. It is cheap and does not say that the line is without fault.
 func IsLine(s string) bool {
+	if !strings.Contains(s, KeyScanID+":") && !strings.Contains(s, KeyEvent+":") { // lines of other formats end here
+		return false
+	}
 	if start, _ := messageStart(s); start < 0 {
 		return false
 	}

@@ -16,6 +16,8 @@ type path struct {
 	whole string // name of a member, dots and all
 	outer string // name of a member that is an object
 	inner string // name of that object's member
+
+	wholeID, outerID int32 // in the encoder's names
 }
 
 type fact uint8
@@ -64,9 +66,9 @@ func (e *Encoder) lookUp(p *path, rec *record.Record) bool {
 		e.text = appendFact(e.text, p.fact, rec)
 		return len(e.text) > 0
 	}
-	m := last(e.members, p.whole)
+	m := e.names.last(e.members, p.wholeID)
 	if m == nil && p.inner != "" {
-		if outer := last(e.members, p.outer); outer != nil && outer.Kind == jsonscan.Object {
+		if outer := e.names.last(e.members, p.outerID); outer != nil && outer.Kind == jsonscan.Object {
 			var err error
 			if e.nested, _, err = jsonscan.Members(e.nested[:0], outer.Value); err == nil {
 				m = last(e.nested, p.inner)
@@ -80,7 +82,7 @@ func (e *Encoder) lookUp(p *path, rec *record.Record) bool {
 	return true
 }
 
-// last finds a member by name; of several the last, as encoding/json and most readers do.
+// last finds a member of an inner object by name; of several the last.
 func last(members []jsonscan.Member, name string) *jsonscan.Member {
 	for i := len(members) - 1; i >= 0; i-- {
 		if m := &members[i]; m.Name == name || m.NameEscaped && m.Key() == name {
