@@ -33,6 +33,7 @@ type connection struct {
 	dead       chan struct{}
 	cause      error         // why dead is closed; set before
 	ended      chan struct{} // closed when the socket has ended, too
+	broken     atomic.Bool   // a write found a reset
 	orderly    bool          // the peer ended it after it had read everything; set before ended is closed
 }
 
@@ -172,7 +173,7 @@ func (c *connection) drop() { _ = c.socket.Close() }
 // closeWrite tells the peer that nothing more comes.
 func (c *connection) closeWrite() {
 	if t, ok := c.Conn.(*tls.Conn); ok {
-		_ = t.CloseWrite()
+		c.note(t.CloseWrite())
 	}
 	if s, ok := c.socket.(interface{ CloseWrite() error }); ok {
 		_ = s.CloseWrite()

@@ -163,6 +163,34 @@ func TestNothingIsLost(t *testing.T) {
 	}
 }
 
+// TestResetThatAWriteFinds: the system tells of a reset once, to whoever comes first, reader or writer. The other one finds an
+// orderly end, which must not be taken for one.
+func TestResetThatAWriteFinds(t *testing.T) {
+	msgs := numbered(2000, 1000)
+	for range 10 {
+		l := listen(t, "tcp", "127.0.0.1:0")
+		address := l.Addr().String()
+		stalled := newPeer(t, l)
+		stalled.stall = make(chan struct{})
+		stalled.start()
+		config := WriterConfig{Network: TCP, Endpoints: []string{address}}
+		repeated := repeats(&config)
+		w := newWriter(t, config)
+		first := make(chan *peer)
+		time.AfterFunc(10*time.Millisecond, func() {
+			stalled.stop() // wakes the write that waits for room, and the reader
+			first <- newPeer(t, listen(t, "tcp", address)).start()
+		})
+		done := make(chan struct{})
+		go func() { defer close(done); writeAll(t, w, msgs) }()
+		p := <-first
+		<-done
+		lossless(t, msgs, repeated, p)
+		require.NoError(t, w.Close())
+		p.stop()
+	}
+}
+
 // TestASlowPeerGetsAll: what it has not read when a Write gives up it reads later, from the connection that was
 // given up.
 func TestASlowPeerGetsAll(t *testing.T) {

@@ -118,7 +118,8 @@ func (c *connection) settle(closed context.Context) end {
 	defer stop()
 	if c.alive() == nil {
 		if len(c.rest) > 0 {
-			_, _ = c.socket.Write(c.rest)
+			_, err := c.socket.Write(c.rest)
+			c.note(err)
 		}
 		c.closeWrite()
 	}
@@ -126,7 +127,7 @@ func (c *connection) settle(closed context.Context) end {
 	defer t.Stop()
 	select {
 	case <-c.ended:
-		if c.orderly {
+		if c.orderly && !c.broken.Load() {
 			return allRead
 		}
 		return reset

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sort"
 	"syscall"
 	"time"
@@ -41,6 +42,7 @@ func (w *Writer) writeStream(ctx context.Context, c *connection, msgs [][]byte, 
 		var n int
 		n, err = c.Write(w.frames)
 		written += n
+		c.note(err)
 		if err != nil && c.Conn == c.socket { // TLS cannot go on after a write that failed
 			torn := w.ends[sort.SearchInts(w.ends, written)] - framed
 			c.rest = append(c.rest[:0], w.frames[n:torn]...)
@@ -72,6 +74,14 @@ func (w *Writer) writeStream(ctx context.Context, c *connection, msgs [][]byte, 
 		c.recent.add(msg, now, before)
 	}
 	return sent, err
+}
+
+// note remembers from the error of a write that the peer reset the connection: the system tells a reset only once, and the
+// reader then finds the same end as after an orderly one. After an orderly one a write fails with EPIPE.
+func (c *connection) note(err error) {
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, syscall.EPIPE) {
+		c.broken.Store(true)
+	}
 }
 
 // drained waits until all that was written is acknowledged.
