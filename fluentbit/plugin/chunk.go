@@ -38,9 +38,6 @@ func (c *chunk) reset(data []byte) {
 		c.arena = nil
 	}
 	c.data, c.at, c.last, c.arena = data, 0, time.Time{}, c.arena[:0]
-	if c.arena == nil {
-		c.arena = make([]byte, 0, 2*len(data))
-	}
 }
 
 // text is b as a string that shares its bytes: nothing may write to them while it is in use.
@@ -232,10 +229,10 @@ func (c *chunk) readBody(e *event, start int, head msgpackjson.Token) (end int, 
 		if name.Kind == msgpackjson.String {
 			switch use := c.use(b[name.Data:name.Next], value, b, head.Len); use {
 			case wins:
-				e.raw = text(b[value.Data:value.Next])
+				c.arena, e.raw = out[:from], text(b[value.Data:value.Next])
 				return msgpackjson.Skip(b, start)
 			case winsAsJSON:
-				out, _, err = msgpackjson.Append(out[:from], b, name.Next)
+				out, _, err = msgpackjson.AppendToken(out[:from], b, name.Next, value)
 				if err != nil {
 					e.broken = err.Error()
 					return 0, err
@@ -249,9 +246,9 @@ func (c *chunk) readBody(e *event, start int, head msgpackjson.Token) (end int, 
 		if n > 0 {
 			out = append(out, ',')
 		}
-		if out, i, err = msgpackjson.AppendName(out, b, i); err == nil {
+		if out, i, err = msgpackjson.AppendName(out, b, i, name); err == nil {
 			out = append(out, ':')
-			out, i, err = msgpackjson.Append(out, b, i)
+			out, i, err = msgpackjson.AppendToken(out, b, i, value)
 		}
 		if err != nil {
 			e.broken = err.Error()
@@ -259,7 +256,7 @@ func (c *chunk) readBody(e *event, start int, head msgpackjson.Token) (end int, 
 		}
 	}
 	if found {
-		e.raw = message
+		c.arena, e.raw = out[:from], message
 		return i, nil
 	}
 	out = append(out, '}')

@@ -30,6 +30,16 @@ func appendValue(dst, b []byte, i, depth int) ([]byte, int, error) {
 	if err != nil {
 		return dst, i, err
 	}
+	return appendToken(dst, b, i, t, depth)
+}
+
+// AppendToken is Append for the token t that was read at i.
+func AppendToken(dst, b []byte, i int, t Token) (out []byte, end int, err error) {
+	return appendToken(dst, b, i, t, 1)
+}
+
+func appendToken(dst, b []byte, i int, t Token, depth int) ([]byte, int, error) {
+	var err error
 	switch t.Kind {
 	case String:
 		return AppendQuoted(dst, b[t.Data:t.Next]), t.Next, nil
@@ -57,14 +67,17 @@ func appendValue(dst, b []byte, i, depth int) ([]byte, int, error) {
 }
 
 func appendMap(dst, b []byte, t Token, depth int) ([]byte, int, error) {
-	var err error
 	dst = append(dst, '{')
 	i := t.Next
 	for n := range t.Len {
 		if n > 0 {
 			dst = append(dst, ',')
 		}
-		if dst, i, err = AppendName(dst, b, i); err != nil {
+		name, err := Read(b, i)
+		if err != nil {
+			return dst, i, err
+		}
+		if dst, i, err = AppendName(dst, b, i, name); err != nil {
 			return dst, i, err
 		}
 		dst = append(dst, ':')
@@ -75,12 +88,8 @@ func appendMap(dst, b []byte, t Token, depth int) ([]byte, int, error) {
 	return append(dst, '}'), i, nil
 }
 
-// AppendName appends the value at i as the name of a member, in quotes.
-func AppendName(dst, b []byte, i int) (out []byte, end int, err error) {
-	t, err := Read(b, i)
-	if err != nil {
-		return dst, i, err
-	}
+// AppendName appends the token t, read at i, as the name of a member, in quotes.
+func AppendName(dst, b []byte, i int, t Token) (out []byte, end int, err error) {
 	switch t.Kind {
 	case String, Binary: // a name in bytes is a name whose writer knew one type only
 		return AppendQuoted(dst, b[t.Data:t.Next]), t.Next, nil
@@ -175,30 +184,40 @@ func special(x uint64) uint64 {
 // AppendQuoted appends text as a JSON string with its quotes, escaping quotes, backslashes and controls alone.
 func AppendQuoted(dst, text []byte) []byte {
 	dst = append(dst, '"')
-	from, i := 0, 0
-	for {
-		for i+8 <= len(text) {
-			if m := special(binary.LittleEndian.Uint64(text[i:])); m != 0 {
-				i += bits.TrailingZeros64(m) / 8
-				break
-			}
-			i += 8
-		}
-		if i >= len(text) {
+	if i := firstSpecial(text, 0); i == len(text) { // nearly always
+		dst = append(dst, text...)
+		return append(dst, '"')
+	}
+	for from := 0; from < len(text); {
+		i := firstSpecial(text, from)
+		dst = append(dst, text[from:i]...)
+		if i == len(text) {
 			break
 		}
-		c := text[i]
-		if c >= 0x20 && c != '"' && c != '\\' {
-			i++
-			continue
-		}
-		dst = append(dst, text[from:i]...)
-		dst = appendEscape(dst, c)
-		i++
-		from = i
+		dst = appendEscape(dst, text[i])
+		from = i + 1
 	}
-	dst = append(dst, text[from:]...)
 	return append(dst, '"')
+}
+
+// firstSpecial returns the index of the first byte from i on that must be escaped, or the length of text.
+func firstSpecial(text []byte, i int) int {
+	for ; i+8 <= len(text); i += 8 {
+		if m := special(binary.LittleEndian.Uint64(text[i:])); m != 0 {
+			return i + bits.TrailingZeros64(m)/8
+		}
+	}
+	if last := len(text) - 8; last >= 0 && i > last { // the last bytes once more with those before them, which are plain
+		if special(binary.LittleEndian.Uint64(text[last:])) == 0 {
+			return len(text)
+		}
+	}
+	for ; i < len(text); i++ {
+		if c := text[i]; c < 0x20 || c == '"' || c == '\\' {
+			return i
+		}
+	}
+	return len(text)
 }
 
 func appendEscape(dst []byte, c byte) []byte {

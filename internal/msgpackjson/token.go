@@ -65,20 +65,36 @@ func Read(b []byte, i int) (t Token, err error) {
 	if i >= len(b) {
 		return t, broken(i, "data ends where a value is due")
 	}
+	// What events are mostly made of comes first: short names, strings, and the wide forms that Fluent Bit writes.
+	n := 0
+	switch c := b[i]; {
+	case c >= 0xa0 && c <= 0xbf:
+		i, n = i+1, int(c&0x1f)
+	case c == 0xd9 && i+1 < len(b):
+		i, n = i+2, int(b[i+1])
+	case c == 0xda && i+2 < len(b):
+		i, n = i+3, int(binary.BigEndian.Uint16(b[i+1:]))
+	case c <= 0x7f:
+		return Token{Kind: Uint, Num: uint64(c), Next: i + 1}, nil
+	case c <= 0x8f:
+		return Token{Kind: Map, Len: int(c & 0x0f), Next: i + 1}, nil
+	case c <= 0x9f:
+		return Token{Kind: Array, Len: int(c & 0x0f), Next: i + 1}, nil
+	case c >= 0xe0:
+		return Token{Kind: Int, Num: uint64(int64(int8(c))), Next: i + 1}, nil
+	default:
+		return readWide(b, i)
+	}
+	if n > len(b)-i {
+		return t, ends(b, i, String, n)
+	}
+	return Token{Kind: String, Data: i, Len: n, Next: i + n}, nil
+}
+
+// readWide reads a token whose first byte, from 0xc0 to 0xdf, says what follows.
+func readWide(b []byte, i int) (t Token, err error) {
 	c := b[i]
 	i++
-	switch {
-	case c <= 0x7f:
-		return Token{Kind: Uint, Num: uint64(c), Next: i}, nil
-	case c <= 0x8f:
-		return Token{Kind: Map, Len: int(c & 0x0f), Next: i}, nil
-	case c <= 0x9f:
-		return Token{Kind: Array, Len: int(c & 0x0f), Next: i}, nil
-	case c <= 0xbf:
-		return payload(b, i, String, int(c&0x1f))
-	case c >= 0xe0:
-		return Token{Kind: Int, Num: uint64(int64(int8(c))), Next: i}, nil
-	}
 	f := formats[c-0xc0]
 	if f.kind == None {
 		return t, broken(i-1, fmt.Sprintf("byte 0x%02x begins no value", c))
@@ -132,9 +148,14 @@ func Read(b []byte, i int) (t Token, err error) {
 // payload is the token of n bytes at i.
 func payload(b []byte, i int, kind Kind, n int) (Token, error) {
 	if n < 0 || n > len(b)-i { // n < 0: 32 bits of length where an int has no more
-		return Token{}, broken(i, fmt.Sprintf("data ends %d bytes before %s of %d bytes does", n-(len(b)-i), kind, n))
+		return Token{}, ends(b, i, kind, n)
 	}
 	return Token{Kind: kind, Data: i, Len: n, Next: i + n}, nil
+}
+
+// ends is the error for n bytes at i that are not all there.
+func ends(b []byte, i int, kind Kind, n int) error {
+	return broken(i, fmt.Sprintf("data ends %d bytes before %s of %d bytes does", n-(len(b)-i), kind, n))
 }
 
 // format is what follows a first byte from 0xc0 to 0xdf.

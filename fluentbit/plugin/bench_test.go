@@ -1,0 +1,180 @@
+package plugin
+
+import (
+	"encoding/json"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/fluent/fluent-bit-go/output"
+
+	"github.com/siempipe/siempipe/internal/msgpacktest"
+)
+
+// benchRecord is a finding of 1.1 KB.
+var benchRecord = `{"labels":["Sensitive","Known Admin"],"alert_id":"f-0001-3e0af324-b2dd-4c24-b952-37457c5882e2","asset_id":"arn:aws:s3:::acme-data-lake-eu-central-1","provider":"AWS","resolved":false,"severity":"High","tenant_id":"id-1234","account_id":"111122223333","description":"` +
+	strings.Repeat("A remote attacker may read every object of the bucket without any credentials. ", 6) +
+	`","resource_type":"Storage","risk_category":"Data Exposure","detection_type":"security_finding","attack_scenario":"Publicly readable bucket","related_resources":[["arn:aws:s3:::acme-data-lake-eu-central-1","arn:aws:iam::111122223333:role/reader"]],"detection_timestamp":"2024-09-15T17:16:00Z","first_seen_timestamp":"2024-01-02T03:04:05Z"}`
+
+const benchRecords = 2000 // in a chunk of about 2 MB, which is Fluent Bit's average
+
+func benchChunks() map[string][]byte {
+	chunks := make(map[string][]byte)
+	for range benchRecords {
+		chunks["line"] = msgpacktest.AppendRaw(chunks["line"], at, "log", benchRecord)
+		chunks["map"] = msgpacktest.AppendStructured(chunks["map"], at, benchRecord)
+	}
+	return chunks
+}
+
+// cpuTime is what the process has used of all processors, garbage collection included.
+func cpuTime(b *testing.B) time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// perRecord says what one record costs, in time that passed and in processor time, which other processes do not lengthen.
+func perRecord(b *testing.B, before time.Duration) {
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*benchRecords), "ns/record")
+	b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N*benchRecords), "cpu-ns/record")
+}
+
+// BenchmarkChunk makes records of a chunk: MessagePack, JSON, parsed and checked against the schema.
+func BenchmarkChunk(b *testing.B) {
+	for name, data := range benchChunks() {
+		b.Run(name, func(b *testing.B) {
+			i, _ := instance(b, keys{"output": "directory", "directory": b.TempDir()})
+			w := i.workers.Get().(*worker)
+			a := &attempt{at: at}
+			w.run(data, a)
+			if len(w.recs) != benchRecords || w.recs[0].Body != benchRecord || w.recs[benchRecords-1].AccountID != "111122223333" {
+				b.Fatalf("%d records, the first %+v", len(w.recs), w.recs[0])
+			}
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			before := cpuTime(b)
+			for b.Loop() {
+				w.run(data, a)
+			}
+			perRecord(b, before)
+			if n := testing.AllocsPerRun(10, func() { w.run(data, a) }); n >= benchRecords/100 {
+				b.Fatalf("%v allocations for %d records", n, benchRecords)
+			}
+		})
+	}
+}
+
+// BenchmarkChunkToJSON is the part of it that the library and encoding/json do in BenchmarkLibraryToJSON.
+func BenchmarkChunkToJSON(b *testing.B) {
+	for name, data := range benchChunks() {
+		b.Run(name, func(b *testing.B) {
+			var c chunk
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			before := cpuTime(b)
+			for b.Loop() {
+				c.reset(data)
+				n := 0
+				for e := (event{}); c.next(&e); n++ {
+					if n == 0 && e.raw != benchRecord {
+						b.Fatal(e.raw)
+					}
+				}
+				if n != benchRecords {
+					b.Fatal(n)
+				}
+			}
+			perRecord(b, before)
+		})
+	}
+}
+
+// BenchmarkLibraryToJSON decodes with fluent-bit-go and makes JSON of the map with encoding/json, which is what plugins do.
+func BenchmarkLibraryToJSON(b *testing.B) {
+	for name, data := range benchChunks() {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			before := cpuTime(b)
+			for b.Loop() {
+				dec := output.NewDecoder(unsafe.Pointer(&data[0]), len(data))
+				n := 0
+				for ; ; n++ {
+					code, _, rec := output.GetRecord(dec)
+					if code != 0 {
+						break
+					}
+					text, err := json.Marshal(stringKeys(rec))
+					if err != nil || n == 0 && !json.Valid(text) {
+						b.Fatal(err)
+					}
+				}
+				if n != benchRecords {
+					b.Fatal(n)
+				}
+			}
+			perRecord(b, before)
+		})
+	}
+}
+
+// stringKeys makes maps that encoding/json takes, and strings of the bytes that the library returns for them.
+func stringKeys(v any) any {
+	switch v := v.(type) {
+	case map[any]any:
+		out := make(map[string]any, len(v))
+		for key, value := range v {
+			if name, ok := stringKeys(key).(string); ok {
+				out[name] = stringKeys(value)
+			}
+		}
+		return out
+	case []any:
+		for i := range v {
+			v[i] = stringKeys(v[i])
+		}
+	case []byte:
+		return string(v)
+	}
+	return v
+}
+
+// BenchmarkFlush is all of it into a store that takes everything at once.
+func BenchmarkFlush(b *testing.B) {
+	for name, data := range benchChunks() {
+		b.Run(name, func(b *testing.B) {
+			store := &fakeStore{}
+			i, _ := onStore(b, store, keys{})
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			before := cpuTime(b)
+			for b.Loop() {
+				if i.Flush("tag", data) != OK {
+					b.Fatal("not delivered")
+				}
+			}
+			perRecord(b, before)
+			if len(store.put) != 1 {
+				b.Fatal(len(store.put))
+			}
+		})
+	}
+}
+
+// TestNoAllocationPerRecord holds the benchmark's claim in every test run.
+func TestNoAllocationPerRecord(t *testing.T) {
+	for name, data := range benchChunks() {
+		i, _ := instance(t, keys{"output": "directory", "directory": t.TempDir()})
+		w := i.workers.Get().(*worker)
+		a := &attempt{at: time.Now()}
+		w.run(data, a)
+		if n := testing.AllocsPerRun(5, func() { w.run(data, a) }); n > 10 {
+			t.Errorf("%s: %v allocations for %d records", name, n, benchRecords)
+		}
+	}
+}
