@@ -220,7 +220,7 @@ type PollConfig struct {
 	// Interval is the time between the end of one listing and the beginning of the next.
 	Interval time.Duration `mapstructure:"interval"`
 	// StartTime leaves out objects written before it, as 2026-01-31T00:00:00Z; empty reads all that are there.
-	StartTime string `mapstructure:"start_time"`
+	StartTime time.Time `mapstructure:"start_time"`
 	// Overlap is how much later than its date an object may show up.
 	Overlap time.Duration `mapstructure:"overlap"`
 
@@ -422,17 +422,7 @@ func (p *PollConfig) Validate() error {
 	if p.Overlap < 0 {
 		errs = append(errs, fmt.Errorf("overlap: %s, want 0 or more", p.Overlap))
 	}
-	if _, err := p.startTime(); err != nil {
-		errs = append(errs, fmt.Errorf("start_time: %q, want a time like 2026-01-31T00:00:00Z", p.StartTime))
-	}
 	return errors.Join(errs...)
-}
-
-func (p *PollConfig) startTime() (time.Time, error) {
-	if p.StartTime == "" {
-		return time.Time{}, nil
-	}
-	return time.Parse(time.RFC3339, p.StartTime)
 }
 
 func visibility(d time.Duration) error {

@@ -21,9 +21,8 @@ const (
 
 // poller finds objects by listing.
 type poller struct {
-	c     *cloudStorage
-	cfg   PollConfig
-	start time.Time
+	c   *cloudStorage
+	cfg PollConfig
 }
 
 // run lists again and again until ctx ends.
@@ -50,8 +49,8 @@ func (p *poller) run(ctx context.Context) {
 func (p *poller) list(ctx context.Context) error {
 	s := p.c.state
 	token, since := s.begin()
-	if since.Before(p.start) {
-		since = p.start
+	if since.Before(p.cfg.StartTime) {
+		since = p.cfg.StartTime
 	}
 	resumed := token != ""
 	for {

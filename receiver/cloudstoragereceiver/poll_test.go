@@ -100,7 +100,7 @@ func TestPollStartTime(t *testing.T) {
 	text, want := lines("new", 2)
 	p.put("new.json", text)
 	s := newSink()
-	r := start(t, t.TempDir(), s, func(c *Config) { p.config(c); c.Poll.Get().StartTime = border.UTC().Format(time.RFC3339) })
+	r := start(t, t.TempDir(), s, func(c *Config) { p.config(c); c.Poll.Get().StartTime = border })
 	s.waitFor(t, 2)
 	r.idle(t)
 	once(t, s, want)

@@ -92,9 +92,6 @@ func (c *cloudStorage) Start(ctx context.Context, host component.Host) (err erro
 	}
 	poll := c.cfg.Poll
 	p := &poller{c: c, cfg: *poll.GetOrInsertDefault()}
-	if p.start, err = p.cfg.startTime(); err != nil {
-		return err
-	}
 	c.stopped.Go(func() { p.run(running) })
 	return nil
 }
