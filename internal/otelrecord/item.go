@@ -2,6 +2,7 @@ package otelrecord
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -37,8 +38,12 @@ func WriteItem(item *payload.Item, format, address string, received time.Time, l
 	if address != "" {
 		lr.Attributes().PutStr(record.AttrOrigin, Origin(address, item.Offset))
 	}
+	fields := item.Fields
+	if strings.HasPrefix(item.Raw, "{") { // of use to lines only
+		fields = ""
+	}
 	for _, a := range [...]struct{ name, value string }{
-		{record.AttrFields, item.Fields}, {record.AttrScanID, item.ScanID}, {record.AttrScanStatus, item.ScanStatus},
+		{record.AttrFields, fields}, {record.AttrScanID, item.ScanID}, {record.AttrScanStatus, item.ScanStatus},
 	} {
 		if a.value != "" {
 			lr.Attributes().PutStr(a.name, a.value)

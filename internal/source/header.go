@@ -21,6 +21,14 @@ func isFlowHeader(line string) bool {
 	}
 	known := 0
 	for name := range strings.FieldsSeq(line) {
+		for i := range len(name) {
+			switch c := name[i]; {
+			case 'a' <= c && c <= 'z' || c == '-' || c == '$' || c == '{' || c == '}':
+			case '0' <= c && c <= '9' && i > 0:
+			default: // a text that happens to use these words
+				return false
+			}
+		}
 		if flowColumnOf(name) != flowUnknown {
 			known++
 		}

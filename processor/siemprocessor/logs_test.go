@@ -51,6 +51,19 @@ func TestGuardDutyIsTwoRecords(t *testing.T) {
 	cfg.Exclude.Dismissed = false
 	assert.Len(t, run(t, cfg, nop(), corpusCase(t, "aws.guardduty/archived")), 2)
 
+	// What follows it makes no finding again, also where it is not parsed.
+	out = run(t, defaults(), nop(), corpusCase(t, "aws.guardduty/ssh_brute_force"), "", finding, "words")
+	assert.Equal(t, []string{"AWS.GuardDuty aws.guardduty", "security_finding panoptica", "invalid auto", "security_finding aws.guardduty"}, facts(out))
+	logs := plog.NewLogs()
+	records := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+	records.AppendEmpty().Body().SetStr(corpusCase(t, "aws.guardduty/ssh_brute_force"))
+	out[2].CopyTo(records.AppendEmpty())
+	sink := new(consumertest.LogsSink)
+	p, err := NewFactory().CreateLogs(t.Context(), nop(), defaults(), sink)
+	require.NoError(t, err)
+	require.NoError(t, p.ConsumeLogs(t.Context(), logs))
+	assert.Equal(t, 3, sink.LogRecordCount())
+
 	// A second siem processor changes neither.
 	again := run(t, defaults(), nop(), out[0].Body().Str())
 	assert.Equal(t, out[0].Body().Str(), again[0].Body().Str())

@@ -193,6 +193,7 @@ func (p *siem) one(b *batch, lr plog.LogRecord) bool {
 	if ts := lr.ObservedTimestamp(); ts != 0 {
 		received = ts.AsTime()
 	}
+	var findings []record.Record // made beside the record
 	raw, err := otelrecord.Raw(lr)
 	if err == nil {
 		if taken, drop := p.scanEvent(lr, raw); taken {
@@ -226,12 +227,12 @@ func (p *siem) one(b *batch, lr plog.LogRecord) bool {
 				return false
 			}
 		}
+		findings = b.parser.Findings()
 		lr.Attributes().Remove(record.AttrFields)
 	}
 	if b.join && p.joinRecord(b, lr) {
 		return false
 	}
-	findings := b.parser.Findings()
 	goesOn := p.write(b, lr)
 	for _, b.rec = range findings {
 		p.writeMore(b, lr)
@@ -250,10 +251,17 @@ func (p *siem) takeApart(b *batch, lr plog.LogRecord, raw string, in source.Cont
 		items = append(items, item) // neither this nor the reader fails
 		return nil
 	})
-	if len(items) == 1 && !items[0].Inside { // an object that only begins like one
+	switch {
+	case len(items) == 1 && !items[0].Inside: // an object that only begins like one
 		return false
+	case len(items) == 0:
+		b.rec = record.Record{}
+		b.counts.add(&b.rec, screen.Empty, "")
 	}
-	origin := in.Origin
+	format, origin := in.Format, in.Origin
+	if format == "" {
+		format = p.cfg.Format
+	}
 	for i := range items {
 		item := &items[i]
 		in.Fields = item.Fields
@@ -261,7 +269,7 @@ func (p *siem) takeApart(b *batch, lr plog.LogRecord, raw string, in source.Cont
 			in.Origin = otelrecord.Origin(origin, item.Offset)
 		}
 		if item.Err != nil {
-			b.rec = source.NewInvalid(item.Raw, in.Format, item.Err.Error(), in.Received)
+			b.rec = source.NewInvalid(item.Raw, format, item.Err.Error(), in.Received)
 			p.writeMore(b, lr)
 			continue
 		}
@@ -277,33 +285,41 @@ func (p *siem) takeApart(b *batch, lr plog.LogRecord, raw string, in source.Cont
 
 // writeMore adds b.rec as a record of its own that has lr's other attributes, unless it is dropped.
 func (p *siem) writeMore(b *batch, lr plog.LogRecord) {
+	if !p.goesOn(b) {
+		return
+	}
 	made := b.more.AppendEmpty()
 	lr.Attributes().CopyTo(made.Attributes())
 	made.Attributes().Remove(record.AttrFields)
-	if !p.write(b, made) {
-		last := b.more.Len() - 1
-		n := 0
-		b.more.RemoveIf(func(plog.LogRecord) bool { n++; return n > last })
-	}
+	p.put(b, made)
 }
 
 // write puts b.rec into lr and reports whether it goes on.
 func (p *siem) write(b *batch, lr plog.LogRecord) bool {
+	if !p.goesOn(b) {
+		return false
+	}
+	p.put(b, lr)
+	return true
+}
+
+// goesOn makes a finding of a joined scan where findings are wanted, and counts whether b.rec goes on.
+func (p *siem) goesOn(b *batch) bool {
 	if b.findings != nil && source.IsScan(b.rec.Format) && b.rec.EventType != record.Invalid {
 		b.findings.Parse(b.rec.Body, b.rec.Format, b.rec.Received, &b.rec)
 	}
 	reason, rule := b.screen.Drops(&b.rec, p.suppressions.List(), b.now)
 	b.counts.add(&b.rec, reason, rule)
-	if reason != "" {
-		return false
-	}
+	return reason == ""
+}
+
+func (p *siem) put(b *batch, lr plog.LogRecord) {
 	otelrecord.Write(&b.rec, lr)
 	if p.cfg.Body == bodyMap {
 		if err := otelrecord.SetMapBody(lr); err != nil { // cannot be: the parser made the body
 			p.logger.Error("Body left as a string", zap.Error(err))
 		}
 	}
-	return true
 }
 
 // alreadyInvalid reads a record that a receiver found to be invalid: it could not be cut out of its payload, so there
