@@ -146,24 +146,27 @@ func (m *Match) render(name string, t *template) string {
 // correlated is a match of a correlation by a record of a rule that it refers to.
 func (r *Rule) correlated(rec *record.Record, of *Rule) Match {
 	m := r.match(rec, of.LogSource, r.level)
-	m.Dedup = r.tuple(rec.Body, m.fields, of, r.Correlation.GroupBy)
-	m.key = r.Key() + "\x00correlation\x00" + m.Dedup
+	group, _ := r.tuple(rec.Body, m.fields, of, r.Correlation.GroupBy)
+	m.Dedup = cut(strings.Join(group, ","))
+	m.key = r.Key() + "\x00correlation\x00" + string(appendTexts(nil, group)) // a comma in a value makes no other group
 	if r.Correlation.Values {
-		value := r.tuple(rec.Body, m.fields, of, r.Correlation.Field)
-		m.value, m.counts = hash(value), strings.Trim(value, ",") != ""
+		var value []string
+		value, m.counts = r.tuple(rec.Body, m.fields, of, r.Correlation.Field)
+		m.value = hash(string(appendTexts(nil, value)))
 	}
 	return m
 }
 
-// tuple is the values of fields as one text.
-func (r *Rule) tuple(body string, fields fieldSet, of *Rule, names []string) string {
-	values := make([]string, len(names))
+// tuple is the values of fields, and whether any of them says something.
+func (r *Rule) tuple(body string, fields fieldSet, of *Rule, names []string) (values []string, any bool) {
+	values = make([]string, len(names))
 	for i, name := range names {
 		if v, ok := fields[of.Key()+"\x00"+name].First(body); ok {
-			values[i] = v.Text()
+			values[i] = cut(v.Text())
+			any = any || values[i] != ""
 		}
 	}
-	return cut(strings.Join(values, ","))
+	return values, any
 }
 
 // Batch counts the matches of one batch of records. Nothing else is counted until it is committed or rolled back, so it

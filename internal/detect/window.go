@@ -369,7 +369,7 @@ func (t *tx) commit(write func([]Change)) {
 		x.size = x.weigh()
 		w.bytes += x.size
 		// Once a window has fired, nothing depends on what joins it.
-		if before := &t.undo[i].before; before.key == "" || !before.fired {
+		if before := &t.undo[i].before; write != nil && (before.key == "" || !before.fired) {
 			changes = append(changes, Change{x.slot, x.encode()})
 		}
 	}

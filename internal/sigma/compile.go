@@ -23,8 +23,10 @@ type Entry struct {
 type Engine struct {
 	entries []Entry
 	mapping *Mapping
-	mu      sync.Mutex // for writing plans
-	plans   atomic.Pointer[map[string]*plan]
+	// types are what the rules' log sources are mapped to, with an asterisk or without.
+	types []string
+	mu    sync.Mutex // for writing plans
+	plans atomic.Pointer[map[string]*plan]
 }
 
 // maxPlans bounds the log types that an engine prepares itself for: their names come from records.
@@ -34,11 +36,16 @@ const maxPlans = 256
 func NewEngine(entries []Entry, mapping *Mapping) *Engine {
 	e := &Engine{entries: entries, mapping: mapping}
 	e.plans.Store(&map[string]*plan{})
-	for i := range entries { // at start rather than at the first record
+	for i := range entries {
 		for _, logType := range mapping.LogTypes(entries[i].Rule.LogSource) {
-			if !strings.HasSuffix(logType, "*") {
-				e.plan(logType)
+			if !slices.Contains(e.types, logType) {
+				e.types = append(e.types, logType)
 			}
+		}
+	}
+	for _, logType := range e.types { // at start rather than at the first record
+		if !strings.HasSuffix(logType, "*") {
+			e.plan(logType)
 		}
 	}
 	return e
@@ -105,6 +112,9 @@ type compiled struct {
 func (e *Engine) plan(logType string) *plan {
 	if p, ok := (*e.plans.Load())[logType]; ok {
 		return p
+	}
+	if !slices.ContainsFunc(e.types, func(t string) bool { return typeMatches(t, logType) }) {
+		return nil
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

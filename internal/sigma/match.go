@@ -37,8 +37,11 @@ type Hit struct {
 	rule  int32 // in the plan
 }
 
-// maxArena is how much scratch a matcher keeps from one record to the next, in bytes.
-const maxArena = 1 << 20
+// Scratch that a matcher keeps from one batch to the next; a hostile record may have asked for more.
+const (
+	maxArena = 1 << 20 // bytes
+	maxSlots = 1 << 14
+)
 
 // NewMatcher makes a matcher.
 func (e *Engine) NewMatcher() *Matcher { return &Matcher{engine: e} }
@@ -85,6 +88,9 @@ func (m *Matcher) Release() {
 	clear(m.slots)
 	if cap(m.arena) > maxArena {
 		m.arena = nil
+	}
+	if cap(m.slots) > maxSlots {
+		m.slots = nil
 	}
 }
 

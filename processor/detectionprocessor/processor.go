@@ -118,12 +118,17 @@ func (p *detection) watch(ctx context.Context) {
 	defer reload.Stop()
 	sweep := time.NewTicker(sweepInterval)
 	defer sweep.Stop()
+	reported := ""
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-reload.C:
-			if err := p.load(); err != nil {
+			switch err := p.load(); {
+			case err == nil:
+				reported = ""
+			case err.Error() != reported: // once, until something changes
+				reported = err.Error()
 				p.logger.Error("Rules not reread; those in force stay", zap.Error(err))
 			}
 			p.measureRules(ctx)
@@ -208,12 +213,18 @@ func (p *detection) match(w *worker, logs plog.Logs) {
 	}
 }
 
-// appendFinding puts a finding beside the record that completed it, so that it has the same resource.
+// appendFinding puts a finding beside the record that completed it, so that it has the same resource. A sender that was
+// refused may come again with the very batch to which it was put then; it is not put there twice.
 func appendFinding(logs plog.Logs, resource int, finding *record.Record) {
 	scopes := logs.ResourceLogs().At(resource).ScopeLogs()
 	var sl plog.ScopeLogs
 	if n := scopes.Len(); n > 0 && scopes.At(n-1).Scope().Name() == scopeName {
 		sl = scopes.At(n - 1)
+		for _, lr := range sl.LogRecords().All() {
+			if id, ok := lr.Attributes().Get(record.AttrID); ok && id.Str() == finding.ID {
+				return
+			}
+		}
 	} else {
 		sl = scopes.AppendEmpty()
 		sl.Scope().SetName(scopeName)

@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/processor"
@@ -27,6 +28,7 @@ import (
 
 	"github.com/siempipe/siempipe/internal/detect"
 	"github.com/siempipe/siempipe/internal/finding"
+	"github.com/siempipe/siempipe/internal/otelrecord"
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/processor/detectionprocessor/internal/metadata"
 )
@@ -302,6 +304,99 @@ func TestRefused(t *testing.T) {
 		require.NoError(t, p.ConsumeLogs(t.Context(), logsOf(signIns(9, 1)...)))
 		assert.Len(t, s.findings(), 1)
 	})
+}
+
+// TestSameBatchAgain: receivers that try again do so with the batch that they have, which holds the finding already.
+func TestSameBatchAgain(t *testing.T) {
+	s := &sink{err: errors.New("queue is full")}
+	run(t, "", nil, s, func(p processor.Logs) {
+		logs := logsOf(signIns(0, 10)...)
+		require.Error(t, p.ConsumeLogs(t.Context(), logs))
+		require.Error(t, p.ConsumeLogs(t.Context(), logs))
+		s.err = nil
+		require.NoError(t, p.ConsumeLogs(t.Context(), logs))
+	})
+	assert.Len(t, s.findings(), 1)
+}
+
+// TestMapBody: siem with body: map.
+func TestMapBody(t *testing.T) {
+	s := &sink{}
+	run(t, "", nil, s, func(p processor.Logs) {
+		logs := logsOf(passwordPolicy("a", 0), passwordPolicy("b", 0))
+		for _, lr := range logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
+			require.NoError(t, otelrecord.SetMapBody(lr))
+		}
+		require.NoError(t, p.ConsumeLogs(t.Context(), logs))
+	})
+	require.Len(t, s.findings(), 1)
+	assert.Contains(t, s.findings()[0].Body().Str(), "user/eve")
+}
+
+// TestDamagedStore: what is broken in the store is left out, and its slot is used again.
+func TestDamagedStore(t *testing.T) {
+	ext := &mapStorage{values: map[string][]byte{}}
+	start := func(use func(p processor.Logs)) *sink {
+		s := &sink{}
+		cfg := createDefaultConfig().(*Config)
+		cfg.Storage = component.MustNewID("file_storage")
+		p, err := NewFactory().CreateLogs(t.Context(), processortest.NewNopSettings(metadata.Type), cfg, s)
+		require.NoError(t, err)
+		require.NoError(t, p.Start(t.Context(), host{cfg.Storage: ext}))
+		use(p)
+		require.NoError(t, p.Shutdown(t.Context()))
+		return s
+	}
+	start(func(p processor.Logs) { require.NoError(t, p.ConsumeLogs(t.Context(), logsOf(signIns(0, 5)...))) })
+	require.Equal(t, "1024", string(ext.values["slots"]))
+	whole := ext.values["window/0"]
+	for _, broken := range []string{"", "{", "null", string(whole[:len(whole)/2]), strings.Replace(string(whole), `"key"`, `"kez"`, 1)} {
+		ext.values["window/0"] = []byte(broken)
+		s := start(func(p processor.Logs) { require.NoError(t, p.ConsumeLogs(t.Context(), logsOf(signIns(5, 5)...))) })
+		assert.Empty(t, s.findings())
+		assert.NotEqual(t, broken, string(ext.values["window/0"]))
+	}
+	ext.values["window/0"] = []byte(strings.Replace(string(whole), `"draft":{`, `"draft":["x"],"d":{`, 1))
+	s := start(func(p processor.Logs) { require.NoError(t, p.ConsumeLogs(t.Context(), logsOf(signIns(5, 5)...))) })
+	require.Len(t, s.findings(), 1, "a draft that is none is made again")
+	validate(t, s.findings()[0].Body().Str())
+	ext.values["slots"] = []byte("many")
+	cfg := createDefaultConfig().(*Config)
+	cfg.Storage = component.MustNewID("file_storage")
+	p, err := NewFactory().CreateLogs(t.Context(), processortest.NewNopSettings(metadata.Type), cfg, s)
+	require.NoError(t, err)
+	require.ErrorContains(t, p.Start(t.Context(), host{cfg.Storage: ext}), "damaged")
+}
+
+// mapStorage is a storage in memory.
+type mapStorage struct {
+	component.StartFunc
+	component.ShutdownFunc
+	values map[string][]byte
+}
+
+func (s *mapStorage) GetClient(context.Context, component.Kind, component.ID, string) (storage.Client, error) {
+	return s, nil
+}
+func (s *mapStorage) Get(_ context.Context, key string) ([]byte, error) { return s.values[key], nil }
+func (s *mapStorage) Set(_ context.Context, key string, value []byte) error {
+	s.values[key] = value
+	return nil
+}
+func (s *mapStorage) Delete(_ context.Context, key string) error { delete(s.values, key); return nil }
+func (s *mapStorage) Close(context.Context) error                { return nil }
+func (s *mapStorage) Batch(_ context.Context, ops ...*storage.Operation) error {
+	for _, op := range ops {
+		switch op.Type {
+		case storage.Get:
+			op.Value = s.values[op.Key]
+		case storage.Set:
+			s.values[op.Key] = op.Value
+		case storage.Delete:
+			delete(s.values, op.Key)
+		}
+	}
+	return nil
 }
 
 // TestConcurrent: many senders at once, each finding once.
