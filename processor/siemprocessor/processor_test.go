@@ -190,7 +190,10 @@ func TestMetrics(t *testing.T) {
 
 func TestSuppressionsAreReread(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.yaml")
-	write := func(text string) { require.NoError(t, os.WriteFile(path, []byte(text), 0o600)) }
+	write := func(text string) { // in one step: a file that is being written may be read empty
+		require.NoError(t, os.WriteFile(path+".new", []byte(text), 0o600))
+		require.NoError(t, os.Rename(path+".new", path))
+	}
 	write("suppressions: []")
 	cfg := defaults()
 	cfg.Suppressions = Suppressions{File: path, ReloadInterval: 5 * time.Millisecond}
