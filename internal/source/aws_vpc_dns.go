@@ -31,7 +31,7 @@ var vpcDNS = newLogType("AWS.VPCDns", []column{
 	{name: "transport", kind: text_, required: required},
 	{name: "srcids", kind: object, required: required, fields: []column{
 		{name: "instance", kind: text_, feed: feedInstance},
-		{name: "resolver-endpoint", kind: text_}, // resolver_endpoint stays as it is
+		{name: "resolver-endpoint", also: "resolver_endpoint", kind: text_}, // logs have the other one
 	}},
 }).with(feedAnswers)
 

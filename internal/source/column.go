@@ -34,6 +34,7 @@ var columnTypes = [...]string{anyJSON: "string", text_: "string", bigint: "bigin
 // column is one column of a table, or one field of a column that has fields.
 type column struct {
 	name     string
+	also     string // another spelling of the name, as long as it is
 	kind     columnKind
 	required bool
 	feed     feed
@@ -94,8 +95,8 @@ func (c *column) compile() {
 	}
 }
 
-// find finds a field by its name: the exact one, or else one that differs in case, as Panther's decoder does. AWS writes
-// eventID and ARN where the tables have eventId and arn.
+// find finds a field by its name: the exact one, or else one that differs in case, as Panther's decoder does, or is its other
+// spelling. AWS writes eventID and ARN where the tables have eventId and arn.
 func (c *column) find(name string) (index int, exact bool) {
 	if len(name) >= len(c.byLength) {
 		return -1, false
@@ -107,7 +108,7 @@ func (c *column) find(name string) (index int, exact bool) {
 		}
 	}
 	for _, i := range candidates {
-		if strings.EqualFold(c.fields[i].name, name) {
+		if f := &c.fields[i]; strings.EqualFold(f.name, name) || f.also == name {
 			return int(i), false
 		}
 	}

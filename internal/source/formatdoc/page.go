@@ -32,7 +32,7 @@ dismissed.`,
 	"aws.s3_server_access": `A line for each request. User agent and referrer come from the client with whatever quotes are in them: the last quote of the line
 ends the user agent. Fields that AWS added behind the table's are in ~additionalFields~. The record's account is the bucket owner's canonical id.`,
 	"aws.vpc_dns": `One object a line. ~answers~ give addresses (A, AAAA) and names (CNAME, MX, NS, PTR) without their final dot. A ~query_timestamp~ that is no
-time stays as it is, and the event time is the parse time. Both ~resolver-endpoint~ and ~resolver_endpoint~ are kept as they come.`,
+time stays as it is, and the event time is the parse time. ~resolver_endpoint~, as logs have it, comes out as ~resolver-endpoint~, as the table has it.`,
 	"aws.vpc_flow": `Lines whose fields the first line of a file names, in any order and of any version. A receiver of whole files hands the header on with each
 line (~siem.fields~); lines that come without one stand under ~vpc_flow_fields~ of the siem processor, or else the default format, version 2. ~-~ and
 the account ~unknown~ are left out; rows with NODATA and SKIPDATA are valid. Fields that the table does not have (~region~, ~az-id~ …) are kept under
