@@ -25,6 +25,7 @@ type Batch struct {
 
 	sweeps, sweepEnds bool
 	sweptTo           uint32
+	sweptFresh        int
 
 	lastSnap snapshotKey // touched last: most records of a batch are of one
 	anySnap  bool
@@ -184,6 +185,7 @@ func (b *Batch) Commit(ctx context.Context) error {
 	t.open.apply(&b.rest)
 	if b.sweeps {
 		t.sweep.page = b.sweptTo
+		t.sweep.fresh = t.sweep.fresh[b.sweptFresh:]
 	}
 	if b.sweepEnds {
 		t.sweep = nil

@@ -107,5 +107,3 @@ func (o *open) UnmarshalJSON(data []byte) error {
 	}
 	return nil
 }
-
-func encodeJSON(v any) ([]byte, error) { return json.Marshal(v) }

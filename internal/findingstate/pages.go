@@ -3,6 +3,7 @@ package findingstate
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"math/bits"
@@ -128,8 +129,8 @@ func (t *Tracker) load(ctx context.Context, wanted []id) error {
 }
 
 const (
-	// maxLogRecords bounds a log of many small batches, so that a start need not read more keys than these.
-	maxLogRecords = 4096
+	// maxLogBatches bounds a log of many small batches, so that a start need not read many more keys than these.
+	maxLogBatches = 4096
 	// minLogBytes is how long the log may always be.
 	minLogBytes = 8 << 20
 )
@@ -141,12 +142,29 @@ func (t *Tracker) maxLogBytes() int64 {
 	return max(minLogBytes, int64(t.meta.Entries)*entryBytes/8)
 }
 
+// slicesOfPages is in how many parts the pages are written, so that no batch waits for all of them.
+const slicesOfPages = 8
+
+// cycle is a round of writing all pages, slice by slice. What was dirty at its begin is on the pages at its end.
+type cycle struct {
+	slice    uint32 // the next one; 0 when no cycle is under way
+	log      uint64 // the log's next record at the begin
+	logBytes int64  // of the log before that
+	rest     []Op   // what else there was to write at the begin
+	scopes   int    // so many of them are in rest
+}
+
 // room makes room in the cache for n entries that change, of which so many are to be added.
 func (t *Tracker) room(ctx context.Context, n, added int) error {
-	if t.cache.dirty+n > t.opts.CacheFindings/2 || t.next-t.meta.Log > maxLogRecords || t.logBytes > t.maxLogBytes() {
-		if err := t.flush(ctx); err != nil {
-			return err
+	due := t.next-t.meta.Log > t.opts.MaxLogBatches || t.logBytes > t.maxLogBytes()
+	for range slicesOfPages {
+		if !due && t.cache.dirty+n <= t.opts.CacheFindings/2 {
+			break
 		}
+		if err := t.flushSlice(ctx); err != nil {
+			return fmt.Errorf("write the state: %w", err)
+		}
+		due = false
 	}
 	if t.cache.len()+added > t.opts.CacheFindings {
 		t.cache.evict(max(0, t.opts.CacheFindings-added))
@@ -159,53 +177,93 @@ func (t *Tracker) flush(ctx context.Context) error {
 	if t.next == t.meta.Log {
 		return nil
 	}
-	root := []Op{{Kind: Get, Key: keyMeta}}
-	if err := t.store.Batch(ctx, root); err != nil {
-		return fmt.Errorf("read the state: %w", err)
+	t.cycle = cycle{} // all of it begins anew
+	for range slicesOfPages {
+		if err := t.flushSlice(ctx); err != nil {
+			return fmt.Errorf("write the state: %w", err)
+		}
 	}
-	if err := t.checkOwner(root[0].Value); err != nil {
-		return err
+	return nil
+}
+
+// flushSlice brings the dirty entries of the next slice of the pages to them; after the last slice it ends the log's part of
+// before the cycle.
+func (t *Tracker) flushSlice(ctx context.Context) error {
+	if t.cycle.slice == 0 {
+		if err := t.beginCycle(ctx); err != nil {
+			return err
+		}
 	}
-	if err := t.split(ctx); err != nil {
-		return fmt.Errorf("write the state: %w", err)
-	}
-	dirty := make([]*slot, 0, t.cache.dirty)
-	t.cache.eachDirty(func(s *slot) { dirty = append(dirty, s) })
+	pages := uint64(t.meta.Pages)
+	from := uint32(pages * uint64(t.cycle.slice) / slicesOfPages)
+	to := uint32(pages * uint64(t.cycle.slice+1) / slicesOfPages)
+	var dirty []*slot
+	t.cache.eachDirty(func(s *slot) {
+		if page := t.pageOf(s.id.hash()); from <= page && page < to {
+			dirty = append(dirty, s)
+		}
+	})
 	slices.SortFunc(dirty, func(a, b *slot) int {
 		return int(int64(t.pageOf(a.id.hash())) - int64(t.pageOf(b.id.hash())))
 	})
 	for len(dirty) > 0 {
 		n, err := t.flushSome(ctx, dirty)
 		if err != nil {
-			return fmt.Errorf("write the state: %w", err)
+			return err
 		}
 		dirty = dirty[n:]
 	}
-	ops, err := t.scopes.dirtyKeys()
+	if t.cycle.slice+1 < slicesOfPages {
+		t.cycle.slice++
+		return nil
+	}
+	return t.endCycle(ctx)
+}
+
+func (t *Tracker) beginCycle(ctx context.Context) error {
+	root := []Op{{Kind: Get, Key: keyMeta}}
+	if err := t.store.Batch(ctx, root); err != nil {
+		return err
+	}
+	if err := t.checkOwner(root[0].Value); err != nil {
+		return err
+	}
+	if err := t.split(ctx); err != nil {
+		return err
+	}
+	rest, err := t.scopes.dirtyKeys()
 	if err != nil {
 		return err
 	}
-	list, err := encodeJSON(t.names.list()[:t.savedName])
+	list, err := json.Marshal(t.names.list()[:t.savedName])
 	if err != nil {
 		return err
 	}
-	still, err := encodeJSON(&t.open)
+	still, err := json.Marshal(&t.open)
 	if err != nil {
 		return err
 	}
-	ops = append(ops, Op{Kind: Set, Key: keyNames, Value: list}, Op{Kind: Set, Key: keyOpen, Value: still})
-	done := t.meta
-	for n := done.Log; n < t.next; n++ {
+	rest = append(rest, Op{Kind: Set, Key: keyNames, Value: list}, Op{Kind: Set, Key: keyOpen, Value: still})
+	t.cycle = cycle{log: t.next, logBytes: t.logBytes, rest: rest, scopes: t.scopes.saved}
+	return nil
+}
+
+// endCycle ends the log's part of before the cycle, and with it writes what else that part held. Entries may be applied again from
+// the part that stays; the rest must be as it was when that began.
+func (t *Tracker) endCycle(ctx context.Context) error {
+	root := t.meta
+	root.Log = t.cycle.log
+	ops := append(t.cycle.rest, Op{Kind: Set, Key: keyMeta, Value: root.encode()})
+	for n := t.meta.Log; n < root.Log; n++ {
 		ops = append(ops, Op{Kind: Delete, Key: logKey(n)})
 	}
-	done.Log = t.next
-	ops = append(ops, Op{Kind: Set, Key: keyMeta, Value: done.encode()})
 	if err := t.store.Batch(ctx, ops); err != nil {
-		return fmt.Errorf("write the state: %w", err)
+		return err
 	}
-	t.meta = done
-	t.scopes.paged = t.scopes.saved
-	t.logBytes = 0
+	t.meta = root
+	t.scopes.paged = t.cycle.scopes
+	t.logBytes -= t.cycle.logBytes
+	t.cycle = cycle{}
 	return nil
 }
 

@@ -357,3 +357,52 @@ func TestOpenAsJSON(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &back))
 	assert.Equal(t, o, back, string(text))
 }
+
+// TestCrashesWithinCycles: pages are written slice by slice while batches go on, and a crash may come at any time.
+func TestCrashesWithinCycles(t *testing.T) {
+	const n = 3000
+	for seed := range uint64(4) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		opts := options()
+		opts.MaxLogBatches = 1 + r.Uint64N(12)
+		b := newBench(t, opts)
+		versions := make([]int, n)
+		restarts, partly := 0, 0
+		for step := range 1500 {
+			var recs []record.Record
+			var want []string
+			for range 1 + r.IntN(40) {
+				i := r.IntN(n)
+				change := "unchanged"
+				switch {
+				case versions[i] == 0:
+					versions[i], change = 1, "new*"
+				case r.IntN(3) == 0:
+					versions[i]++
+					change = "changed*(description)"
+				}
+				want = append(want, change)
+				recs = append(recs, finding(fmt.Sprintf("f-%d", i), fmt.Sprintf(`,"description":"version %d"`, versions[i])))
+			}
+			require.Equal(t, strings.Join(want, " "), b.see(recs...), "seed %d step %d", seed, step)
+			if r.IntN(25) == 0 {
+				if b.cycle.slice > 0 {
+					partly++
+				}
+				b.restart()
+				restarts++
+			}
+		}
+		require.NoError(t, b.Close(t.Context()))
+		known := 0
+		for _, v := range versions {
+			known += min(v, 1)
+		}
+		require.Equal(t, uint64(known), b.meta.Entries)
+		require.Greater(t, b.meta.Pages, uint32(slicesOfPages))
+		require.Positive(t, partly, "of %d restarts none was within a cycle", restarts)
+		for key := range b.store.data {
+			require.False(t, strings.HasPrefix(key, "w/"), key)
+		}
+	}
+}

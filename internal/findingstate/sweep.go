@@ -3,6 +3,8 @@ package findingstate
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/siempipe/siempipe/internal/record"
@@ -11,11 +13,15 @@ import (
 // sweepPages is how many pages one step of a sweep looks through: about 3000 entries, some milliseconds.
 const sweepPages = 64
 
+// sweepFresh is how many entries that are on no page it looks at in one step.
+const sweepFresh = sweepPages * entriesPerPage
+
 // sweep goes through all pages for findings that did not come again, and for those that are forgotten.
 type sweep struct {
 	closed map[uint32][]closed
 	n      int // of the closed snapshots that it is about: the first ones
 	page   uint32
+	fresh  []id // entries that were on no page when it began, and are looked at first
 }
 
 // Unseen is a finding that did not come again.
@@ -43,10 +49,7 @@ func (t *Tracker) SweepDue(now time.Time) bool {
 // alert ids were too long to be kept.
 func (t *Tracker) BeginSweep(ctx context.Context, now time.Time) (b *Batch, unseen []Unseen, expired, unnamed int, err error) {
 	if t.sweep == nil {
-		if err := t.flush(ctx); err != nil {
-			return nil, nil, 0, 0, err
-		}
-		t.sweep = &sweep{closed: map[uint32][]closed{}, n: len(t.open.Closed)}
+		t.sweep = &sweep{closed: map[uint32][]closed{}, n: len(t.open.Closed), fresh: slices.AppendSeq(make([]id, 0, len(t.fresh)), maps.Keys(t.fresh))}
 		for _, c := range t.open.Closed {
 			t.sweep.closed[c.Scope] = append(t.sweep.closed[c.Scope], c)
 		}
@@ -58,31 +61,29 @@ func (t *Tracker) BeginSweep(ctx context.Context, now time.Time) (b *Batch, unse
 	if b, err = t.Begin(now); err != nil {
 		return nil, nil, 0, 0, err
 	}
-	var ops []Op
-	for n := t.sweep.page; n < t.meta.Pages && len(ops) < sweepPages; n++ {
-		ops = append(ops, Op{Kind: Get, Key: pageKey(n)})
-	}
-	if err := t.store.Batch(ctx, ops); err != nil {
-		return nil, nil, 0, 0, fmt.Errorf("read the state: %w", err)
-	}
 	var missed []candidate
-	for i := range ops {
-		t.eachEntry(t.entriesOf(ops[i].Value), func(one []byte) {
-			var e entry
-			alertID := readEntry(one, &e)
-			if s := t.cache.get(e.id); s != nil {
-				e = s.entry
+	look := func(e *entry, alertID []byte) {
+		switch {
+		case e.is(isGone):
+		case t.expired(e, b.now):
+			t.ensure(e)
+			b.change(e.id).entry = entry{id: e.id, flags: isGone}
+			expired++
+		case t.sweep.missed(e, b.now):
+			missed = append(missed, candidate{*e, string(alertID)})
+		}
+	}
+	b.sweeps, b.sweptTo = true, t.sweep.page
+	if n := min(len(t.sweep.fresh), sweepFresh); n > 0 {
+		for _, i := range t.sweep.fresh[:n] {
+			if alertID, ok := t.fresh[i]; ok { // else it came to a page meanwhile
+				look(&t.cache.get(i).entry, []byte(alertID))
 			}
-			switch {
-			case e.is(isGone):
-			case t.expired(&e, b.now):
-				t.ensure(&e)
-				b.change(e.id).entry = entry{id: e.id, flags: isGone}
-				expired++
-			case t.sweep.missed(&e, b.now):
-				missed = append(missed, candidate{e, string(alertID)})
-			}
-		})
+		}
+		b.sweptFresh = n
+	} else if err := t.lookAtPages(ctx, b, look); err != nil {
+		b.Abort()
+		return nil, nil, 0, 0, err
 	}
 	if missed, err = t.withoutHidden(ctx, missed, b.now); err != nil {
 		b.Abort()
@@ -98,12 +99,34 @@ func (t *Tracker) BeginSweep(ctx context.Context, now time.Time) (b *Batch, unse
 			unseen = append(unseen, t.unseen(&m.entry, m.alertID))
 		}
 	}
-	b.sweeps, b.sweptTo = true, t.sweep.page+uint32(len(ops))
-	if b.sweptTo >= t.meta.Pages {
+	if b.sweptFresh == 0 && b.sweptTo >= t.meta.Pages {
 		b.rest.Swept = t.sweep.n
 		b.sweepEnds = true
 	}
 	return b, unseen, expired, unnamed, nil
+}
+
+// lookAtPages looks at the entries of the next pages, as the cache has them.
+func (t *Tracker) lookAtPages(ctx context.Context, b *Batch, look func(*entry, []byte)) error {
+	var ops []Op
+	for n := t.sweep.page; n < t.meta.Pages && len(ops) < sweepPages; n++ {
+		ops = append(ops, Op{Kind: Get, Key: pageKey(n)})
+	}
+	if err := t.store.Batch(ctx, ops); err != nil {
+		return fmt.Errorf("read the state: %w", err)
+	}
+	for i := range ops {
+		t.eachEntry(t.entriesOf(ops[i].Value), func(one []byte) {
+			var e entry
+			alertID := readEntry(one, &e)
+			if s := t.cache.get(e.id); s != nil {
+				e = s.entry
+			}
+			look(&e, alertID)
+		})
+	}
+	b.sweptTo += uint32(len(ops))
+	return nil
 }
 
 // candidate is an entry that did not come again.

@@ -34,6 +34,8 @@ type Options struct {
 	MaxWaitingTime  time.Duration
 	// CacheFindings is how many findings are kept in memory, at about 200 bytes each.
 	CacheFindings int
+	// MaxLogBatches is after how many batches pages are written; 0 is 4096.
+	MaxLogBatches uint64
 	// IgnoreFields are the fields of a finding whose change is no news.
 	IgnoreFields []string
 	// AnyTenant lets a disposition without a tenant hide the findings of that alert id of all tenants.
@@ -74,6 +76,7 @@ type Tracker struct {
 	batches   uint32
 	next      uint64 // number of the next record of the log
 	logBytes  int64
+	cycle     cycle
 	savedName int // names that are in the log or on disk
 	open      open
 	clock     int64 // the last now, in milliseconds
@@ -91,6 +94,9 @@ var ErrTakenOver = errors.New("another collector has opened the same state; only
 // Open reads the state, or begins one in an empty storage. The log is read again and costs at most what the cache holds.
 func Open(ctx context.Context, store Storage, opts Options) (*Tracker, error) {
 	opts.CacheFindings = max(opts.CacheFindings, minCache)
+	if opts.MaxLogBatches == 0 {
+		opts.MaxLogBatches = maxLogBatches
+	}
 	t := &Tracker{
 		opts: opts, store: store, lock: make(chan struct{}, 1),
 		ignored: map[string]bool{}, formats: map[string]bool{}, fresh: map[id]string{}, cache: newCache(), scopes: newScopes(),

@@ -504,7 +504,10 @@ func runModel(t *testing.T, seed uint64) {
 	}
 	cfg.QuietPeriod = 10 * time.Minute
 	cfg.MaxWaitingTime = time.Duration(6+g.IntN(30)) * time.Hour
-	r := newRig(t, cfg, func(o *findingstate.Options) { o.SweepGather, o.SweepInterval = 0, 0 }) // at every tick, as the model
+	r := newRig(t, cfg, func(o *findingstate.Options) {
+		o.SweepGather, o.SweepInterval = 0, 0 // at every tick, as the model
+		o.MaxLogBatches = 1 + seed%40         // pages are written all the time
+	})
 	m := newModel(cfg)
 	counts := map[string]int{}
 
