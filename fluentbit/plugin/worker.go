@@ -103,11 +103,16 @@ func (w *worker) parse(e *event, a *attempt, n *counts) {
 	}()
 	in := source.Context{Format: e.format, Fields: e.fields, Received: w.received(e, a)}
 	header, file := intake.Parse(w.parser, e.raw, in, &w.rec)
+	made := 0
+	if file {
+		made, file = intake.Apart(w.parser, e.raw, in, w.format, nil, func(rec *record.Record) { w.keep(rec, a, n) })
+	}
 	switch {
 	case header:
 		n.drop(screen.Header)
-	case file && intake.Apart(w.parser, e.raw, in, func(rec *record.Record, _ int64) { w.keep(rec, a, n) }):
-	default:
+	case file && made == 0:
+		n.drop(screen.Empty)
+	case !file:
 		findings := w.parser.Findings()
 		w.keep(&w.rec, a, n)
 		for i := range findings {

@@ -1,5 +1,5 @@
 // Package intake makes records of one raw text, whichever host it came through: mostly one, none of a header line, and all
-// those of a vendor's file that came as one text.
+// those of a vendor's file that came as one text. The siem processor and the Fluent Bit plugin both use it.
 package intake
 
 import (
@@ -30,34 +30,44 @@ func Parse(p Parser, raw string, in source.Context, rec *record.Record) (header,
 	return false, payload.IsEnvelope(raw)
 }
 
-// Apart parses the records inside of a file and hands out each, with where it begins in raw. It reports whether
-// there are any: an object may only begin like an envelope. Texts of the records may be those of raw, and are copies else.
-func Apart(p Parser, raw string, in source.Context, emit func(rec *record.Record, offset int64)) (any bool) {
+// Apart parses the records of a file and hands out each, followed by the findings made beside it. It reports whether raw is a
+// file: an object may only begin like an envelope. n is the number of records handed out; a file may hold none.
+//
+// otherwise is the format of records that are broken where in names none. origin says where a record stands whose text
+// begins at an offset of raw; nil leaves in's for all. Texts of the records are copies of those of raw.
+func Apart(p Parser, raw string, in source.Context, otherwise string, origin func(offset int64) string, emit func(*record.Record)) (n int, file bool) {
 	var items []payload.Item
 	_ = payload.Cut(strings.NewReader(raw), payload.Options{Format: in.Format, Fields: in.Fields}, func(item payload.Item) error {
-		if !item.ScanEnd {
-			items = append(items, item) // neither this nor the reader fails
-		}
+		items = append(items, item) // neither this nor the reader fails
 		return nil
 	})
-	if len(items) == 0 || len(items) == 1 && strings.TrimSpace(items[0].Raw) == strings.TrimSpace(raw) {
-		return false
+	if len(items) == 1 && strings.TrimSpace(items[0].Raw) == strings.TrimSpace(raw) {
+		return 0, false
+	}
+	format := in.Format
+	if format == "" {
+		format = otherwise
 	}
 	var rec record.Record
 	for i := range items {
 		item := &items[i]
 		in.Fields = item.Fields
+		if origin != nil {
+			in.Origin = origin(item.Offset)
+		}
+		n++
 		if item.Err != nil {
-			rec = source.NewInvalid(item.Raw, in.Format, item.Err.Error(), in.Received)
-			emit(&rec, item.Offset)
+			rec = source.NewInvalid(item.Raw, format, item.Err.Error(), in.Received)
+			emit(&rec)
 			continue
 		}
 		p.ParseIn(item.Raw, in, &rec)
 		findings := p.Findings()
-		emit(&rec, item.Offset)
+		emit(&rec)
 		for j := range findings {
-			emit(&findings[j], item.Offset)
+			n++
+			emit(&findings[j])
 		}
 	}
-	return true
+	return n, true
 }

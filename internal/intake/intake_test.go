@@ -39,24 +39,41 @@ func TestParse(t *testing.T) {
 }
 
 func TestApart(t *testing.T) {
-	var got []string
-	take := func(rec *record.Record, _ int64) { got = append(got, rec.EventType+" "+rec.ID) }
-	assert.True(t, Apart(parser(t), `{"findings":[{"alert_id":"f-1"},7,{"alert_id":"f-2"}]}`, source.Context{}, take))
-	require.Len(t, got, 3)
-	assert.Equal(t, "other f-1", got[0])
-	assert.Contains(t, got[1], "invalid ")
-	assert.Equal(t, "other f-2", got[2])
+	const line = "2 123456789010 eni-1 10.0.0.1 10.0.0.2 1 2 6 1 1 1566848875 1566848933 ACCEPT OK"
+	for _, c := range []struct {
+		name, raw, format string
+		file              bool
+		want              []string // event types, and IDs of findings
+	}{
+		{"an envelope", `{"findings":[{"alert_id":"f-1"},7,{"alert_id":"f-2"}]}`, "", true, []string{"other f-1", "invalid", "other f-2"}},
+		{"an empty one", `{"findings":[]}`, "", true, nil},
+		{"it only begins like one", `{"status":"open"}`, "", false, nil},
+		{"lines under a header", source.DefaultFlowFields + "\n" + line + "\r\n" + line + "\n", "aws.vpc_flow", true, []string{"AWS.VPCFlow", "AWS.VPCFlow"}},
+		{"one line under a header", source.DefaultFlowFields + "\n" + line, "aws.vpc_flow", true, []string{"AWS.VPCFlow"}},
+	} {
+		var got []string
+		n, file := Apart(parser(t), c.raw, source.Context{Format: c.format}, "", nil, func(rec *record.Record) {
+			what := rec.EventType
+			if what == record.Other {
+				what += " " + rec.ID
+			}
+			got = append(got, what)
+		})
+		assert.Equal(t, c.file, file, c.name)
+		assert.Equal(t, c.want, got, c.name)
+		assert.Equal(t, len(c.want), n, c.name)
+	}
+}
 
-	got = nil
-	line := "2 123456789010 eni-1 10.0.0.1 10.0.0.2 1 2 6 1 1 1566848875 1566848933 ACCEPT OK"
-	assert.True(t, Apart(parser(t), source.DefaultFlowFields+"\n"+line+"\n"+line, source.Context{Format: "aws.vpc_flow"}, take))
-	require.Len(t, got, 2)
-	assert.Contains(t, got[0], "AWS.VPCFlow ")
-	got = nil
-	assert.True(t, Apart(parser(t), source.DefaultFlowFields+"\n"+line, source.Context{Format: "aws.vpc_flow"}, take), "one line")
-	require.Len(t, got, 1)
-
-	got = nil
-	assert.False(t, Apart(parser(t), `{"status":"open"}`, source.Context{}, take), "it only begins like one")
-	assert.Empty(t, got)
+// TestApartSaysWhere: two equal records of one file are told apart by where they stand.
+func TestApartSaysWhere(t *testing.T) {
+	const raw = `{"Records":[{"eventVersion":"1.05","eventID":"a"},{"eventVersion":"1.05","eventID":"b"}]}`
+	var offsets []int64
+	n, file := Apart(parser(t), raw, source.Context{Format: "aws.cloudtrail"}, "", func(offset int64) string {
+		offsets = append(offsets, offset)
+		return "here"
+	}, func(*record.Record) {})
+	assert.True(t, file)
+	assert.Equal(t, 2, n)
+	assert.Equal(t, []int64{12, 50}, offsets)
 }

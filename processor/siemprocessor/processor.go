@@ -13,8 +13,8 @@ import (
 	"go.opentelemetry.io/collector/processor/processorhelper"
 	"go.uber.org/zap"
 
+	"github.com/siempipe/siempipe/internal/intake"
 	"github.com/siempipe/siempipe/internal/otelrecord"
-	"github.com/siempipe/siempipe/internal/payload"
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/internal/screen"
 	"github.com/siempipe/siempipe/internal/source"
@@ -216,16 +216,14 @@ func (p *siem) one(b *batch, lr plog.LogRecord) bool {
 	case p.alreadyInvalid(b.worker, lr, raw):
 	default:
 		in := source.Context{Format: formatOf(lr, ""), Fields: attr(lr, record.AttrFields), Origin: attr(lr, record.AttrOrigin), Received: received}
-		b.parser.ParseIn(raw, in, &b.rec)
-		if b.rec.EventType == record.Invalid {
-			if source.IsHeader(in.Format, strings.TrimSpace(raw)) {
-				b.rec = record.Record{}
-				b.counts.add(&b.rec, screen.Header, "")
-				return false
-			}
-			if p.takeApart(b, lr, raw, in) {
-				return false
-			}
+		header, file := intake.Parse(b.parser, raw, in, &b.rec)
+		switch {
+		case header:
+			b.rec = record.Record{}
+			b.counts.add(&b.rec, screen.Header, "")
+			return false
+		case file && p.takeApart(b, lr, raw, in):
+			return false
 		}
 		findings = b.parser.Findings()
 		lr.Attributes().Remove(record.AttrFields)
@@ -240,47 +238,21 @@ func (p *siem) one(b *batch, lr plog.LogRecord) bool {
 	return goesOn
 }
 
-// takeApart parses the records of a vendor's envelope, a file on one line, and reports whether raw is one. They stand in the
-// place of lr.
+// takeApart parses the records of a file that came as one body and reports whether raw is one. They stand in the place of lr.
 func (p *siem) takeApart(b *batch, lr plog.LogRecord, raw string, in source.Context) bool {
-	if !payload.IsEnvelope(raw) {
-		return false
+	var origin func(int64) string
+	if in.Origin != "" {
+		origin = func(offset int64) string { return otelrecord.Origin(in.Origin, offset) }
 	}
-	var items []payload.Item
-	_ = payload.Cut(strings.NewReader(raw), payload.Options{Format: in.Format, Fields: in.Fields}, func(item payload.Item) error {
-		items = append(items, item) // neither this nor the reader fails
-		return nil
+	n, file := intake.Apart(b.parser, raw, in, p.cfg.Format, origin, func(rec *record.Record) {
+		b.rec = *rec
+		p.writeMore(b, lr)
 	})
-	switch {
-	case len(items) == 1 && !items[0].Inside: // an object that only begins like one
-		return false
-	case len(items) == 0:
+	if file && n == 0 {
 		b.rec = record.Record{}
 		b.counts.add(&b.rec, screen.Empty, "")
 	}
-	format, origin := in.Format, in.Origin
-	if format == "" {
-		format = p.cfg.Format
-	}
-	for i := range items {
-		item := &items[i]
-		in.Fields = item.Fields
-		if origin != "" {
-			in.Origin = otelrecord.Origin(origin, item.Offset)
-		}
-		if item.Err != nil {
-			b.rec = source.NewInvalid(item.Raw, format, item.Err.Error(), in.Received)
-			p.writeMore(b, lr)
-			continue
-		}
-		b.parser.ParseIn(item.Raw, in, &b.rec)
-		findings := b.parser.Findings()
-		p.writeMore(b, lr)
-		for _, b.rec = range findings {
-			p.writeMore(b, lr)
-		}
-	}
-	return true
+	return file
 }
 
 // writeMore adds b.rec as a record of its own that has lr's other attributes, unless it is dropped.
