@@ -40,6 +40,7 @@ func newExporter(ctx context.Context, set exporter.Settings, cfg *Config, w *wri
 		return nil, err
 	}
 	return &splitter{
-		Logs: inner, budget: w.budget, byExport: cfg.PartitionTime == partitionByExport, eventType: cfg.EventType, now: time.Now, stopping: w.stopping,
+		Logs: inner, budget: w.budget, byExport: cfg.PartitionTime == partitionByExport, eventType: cfg.EventType, now: time.Now,
+		writer: w, standstill: standstill,
 	}, nil
 }

@@ -125,7 +125,7 @@ func TestMemoryOfOpenPartitions(t *testing.T) {
 	cfg := quick(t)
 	queue := cfg.QueueConfig.Get()
 	queue.QueueSize = queueBytes
-	queue.Batch.Get().FlushTimeout = time.Second
+	queue.Batch.Get().FlushTimeout = 2 * time.Second
 	cfg.RetryConfig.MaxInterval = time.Second // however long this machine takes to fill the queue
 	store := newMemoryStore()
 	store.set(true)

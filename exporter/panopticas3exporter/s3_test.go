@@ -58,7 +58,7 @@ func TestEachRecordOnceInABrokenBucket(t *testing.T) {
 	}
 	cfg := onBucket(server, "lake")
 	cfg.Endpoint, cfg.Compression = proxy.URL, string(objectstore.Zstd)
-	cfg.QueueConfig.Get().Batch.Get().FlushTimeout = time.Second
+	cfg.QueueConfig.Get().Batch.Get().FlushTimeout = 3 * time.Second
 	e := start(t, cfg)
 
 	types := []string{record.SecurityFinding, record.AttackPath, record.Other}

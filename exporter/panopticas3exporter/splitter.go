@@ -26,7 +26,9 @@ type splitter struct {
 	byExport  bool
 	eventType string // "" is each record's own
 	now       func() time.Time
-	stopping  func() // tells the writer
+
+	writer     *writer
+	standstill time.Duration
 }
 
 // Start starts the queue with a storage that keeps what it holds if the collector is killed meanwhile.
@@ -41,10 +43,30 @@ func (s *splitter) Start(ctx context.Context, host component.Host) error {
 	return nil
 }
 
+// standstill is how long no batch is under way before the end is taken to have come.
+const standstill = 5 * time.Second
+
 // Shutdown sends what is queued. The writer is told first, so that a store that is away does not hold up the end.
+//
+// It does not wait for ever: when batches have gone idle while all workers were busy, the batcher of exporterhelper v0.158
+// (internal/queuebatch/multi_batcher.go) holds the lock that its own goroutines need in order to end
+// (TestEndWhileBatchesGoIdle). By then it has sent all that it holds.
 func (s *splitter) Shutdown(ctx context.Context) error {
-	s.stopping()
-	return s.Logs.Shutdown(ctx)
+	s.writer.stopping()
+	ended := make(chan error, 1)
+	go func() { ended <- s.Logs.Shutdown(ctx) }()
+	tick := time.NewTicker(s.standstill / 10)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-tick.C:
+			if s.writer.idle() > s.standstill {
+				return s.writer.shutdown(ctx)
+			}
+		}
+	}
 }
 
 // requestKey is the context key of a request on its way to the queue.

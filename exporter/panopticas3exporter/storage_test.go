@@ -3,6 +3,8 @@ package panopticas3exporter
 import (
 	"context"
 	"fmt"
+	"os"
+	"os/exec"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -130,4 +132,43 @@ func TestEndWithAStoreThatHangs(t *testing.T) {
 	assert.Less(t, store.puts.Load(), int64(100), "of 500, had each been tried")
 	assert.GreaterOrEqual(t, store.puts.Load(), int64(4))
 	t.Logf("ended after %s and %d tries for 500 partitions", time.Since(began).Round(100*time.Millisecond), store.puts.Load())
+}
+
+// slowStore takes its time, once it has any.
+type slowStore struct {
+	*memoryStore
+	time atomic.Int64
+}
+
+func (s *slowStore) Put(ctx context.Context, o objectstore.Object) (bool, error) {
+	time.Sleep(time.Duration(s.time.Load()))
+	return s.memoryStore.Put(ctx, o)
+}
+
+// TestEndWhileBatchesGoIdle ends the exporter around the moment in which batches without records for ten flush_timeouts are
+// put away: exporterhelper's batcher then waits for itself. It does so in a process of its own, since its goroutines stay.
+func TestEndWhileBatchesGoIdle(t *testing.T) {
+	const alone = "SIEMPIPE_TEST_ALONE"
+	if os.Getenv(alone) == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestEndWhileBatchesGoIdle$", "-test.v")
+		cmd.Env = append(os.Environ(), alone+"=1")
+		out, _ := cmd.CombinedOutput() // the exit status speaks of the goroutines
+		assert.Contains(t, string(out), "--- PASS: TestEndWhileBatchesGoIdle")
+		return
+	}
+	cfg := quick(t)
+	cfg.QueueConfig.Get().Batch.Get().FlushTimeout = 20 * time.Millisecond
+	store := &slowStore{memoryStore: newMemoryStore()}
+	e := startOn(t, cfg, store)
+	require.NoError(t, e.ConsumeLogs(t.Context(), accounts(0, 200, "{}")))
+	require.Eventually(t, func() bool { store.mu.Lock(); defer store.mu.Unlock(); return len(store.folders) == 200 }, 10*time.Second, time.Millisecond)
+	time.Sleep(130 * time.Millisecond)
+	store.time.Store(int64(300 * time.Millisecond))
+	require.NoError(t, e.ConsumeLogs(t.Context(), accounts(1000, 8, "{}")))
+	time.Sleep(120 * time.Millisecond) // all workers are busy, and the first 200 batches are put away
+	e.standstill = time.Second
+	began := time.Now()
+	stop(t, e)
+	t.Logf("ended after %s", time.Since(began).Round(time.Millisecond))
+	assert.Len(t, store.folders, 208)
 }

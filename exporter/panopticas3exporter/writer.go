@@ -39,6 +39,10 @@ type writer struct {
 	failing bool      // what was reported last
 	reason  string    // with it
 	stopped time.Time // when the end began; zero before
+	active  int       // batches under way
+	rested  time.Time // when the last of them ended
+
+	closing sync.Once
 }
 
 func newWriter(set exporter.Settings, cfg *Config) (*writer, error) {
@@ -78,15 +82,17 @@ func (w *writer) open(ctx context.Context) (err error) {
 	return nil
 }
 
-func (w *writer) shutdown(context.Context) error {
-	w.telemetry.Shutdown()
-	if w.release != nil {
-		w.release()
-	}
-	if closer, ok := w.store.(io.Closer); ok {
-		return closer.Close()
-	}
-	return nil
+func (w *writer) shutdown(context.Context) (err error) {
+	w.closing.Do(func() {
+		w.telemetry.Shutdown()
+		if w.release != nil {
+			w.release()
+		}
+		if closer, ok := w.store.(io.Closer); ok {
+			err = closer.Close()
+		}
+	})
+	return err
 }
 
 // testTimeout bounds how long a store that does not answer keeps the collector from starting.
@@ -117,6 +123,25 @@ func (w *writer) stopping() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.stopped = time.Now()
+	w.rested = w.stopped
+}
+
+// idle is how long no batch has been under way; it is asked after the beginning of the end.
+func (w *writer) idle() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.active > 0 {
+		return 0
+	}
+	return time.Since(w.rested)
+}
+
+// work counts the batches under way.
+func (w *writer) work(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.active += n
+	w.rested = time.Now()
 }
 
 // patience is how long after the beginning of the end a store that fails is still tried: with the try that is under way
@@ -135,6 +160,8 @@ func (w *writer) givenUp() bool {
 
 // push stores a request, an object for each of its partitions. What is not stored comes back in the error.
 func (w *writer) push(ctx context.Context, r xexporterhelper.Request) error {
+	w.work(1)
+	defer w.work(-1)
 	if w.givenUp() {
 		return errStopping
 	}
