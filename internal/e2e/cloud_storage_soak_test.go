@@ -227,7 +227,7 @@ func TestCloudStorageKilled(t *testing.T) {
 
 	began = time.Now()
 	collectors := []*soakCollector{newSoakCollector(t, store, peer, "a", "soak", queue), newSoakCollector(t, store, peer, "b", "soak", queue)}
-	deadline := time.Now().Add(4 * time.Minute)
+	deadline := time.Now().Add(time.Minute + time.Duration(objects)*100*time.Millisecond)
 	for kill := 1; kill <= 5; kill++ {
 		left := messages * (6 - kill) / 6
 		for peer.Waiting(t, queue) > left {

@@ -1,0 +1,122 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/siempipe/siempipe/internal/testpeer"
+	"github.com/siempipe/siempipe/internal/trial"
+)
+
+// TestCloudStorageThroughKafka: the examples of both tiers, as they are but for the addresses of this test's servers: objects
+// in a bucket, told of by a queue, through Kafka into a directory. The broken ones come out as invalid records.
+func TestCloudStorageThroughKafka(t *testing.T) {
+	const objects = 100
+	peer := testpeer.StartMoto(t)
+	store := testpeer.StartS3(t)
+	kafka := testpeer.StartKafka(t, "siempipe-raw")
+	queue, _, _ := peer.CreateQueue(t, "objects", "")
+	store.CreateBucket(t, "acme-logs")
+	formats := soakFormats(t)
+	want := map[string]bool{}
+	var all []soakObject
+	for n := range objects {
+		o := soakOf(formats, n)
+		all = append(all, o)
+		for mark := range o.marks {
+			want[mark] = true
+		}
+	}
+	putAll(t, store, "acme-logs", all)
+	notifyAll(t, peer, queue, "acme-logs", all)
+
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out")
+	env := []string{
+		"SIEMPIPE_LOG_BUCKET=acme-logs", "SIEMPIPE_REGION=" + store.Region, "SIEMPIPE_QUEUE_URL=" + queue, "SIEMPIPE_KAFKA=" + kafka,
+		"SIEMPIPE_STATE=" + filepath.Join(dir, "state"), "SIEMPIPE_BUCKET=unused",
+	}
+	run := func(example string, change ...string) *trial.Collector {
+		args := []string{"--config", "../../examples/" + example}
+		for _, c := range append(change, "extensions::health_check::endpoint: "+freeAddr(t), "service::telemetry::metrics::level: none") {
+			args = append(args, "--config", "yaml:"+c)
+		}
+		log := &safeBuffer{}
+		c, err := trial.Start(binary, log, env, args...)
+		require.NoError(t, err)
+		t.Cleanup(func() {
+			assert.NoError(t, c.Stop(30*time.Second), example)
+			if t.Failed() {
+				t.Logf("%s:\n%.20000s", example, log)
+			}
+		})
+		return c
+	}
+	receiving := []string{
+		"receivers::cloud_storage::s3::endpoint: " + store.Endpoint, "receivers::cloud_storage::s3::force_path_style: true",
+		"receivers::cloud_storage::notifications::sqs::endpoint: " + peer.Endpoint, "receivers::cloud_storage::retry_delay: 1s",
+		"receivers::cloud_storage::max_tries: 2",
+	}
+	run("cloud-storage-to-kafka.yaml", receiving...)
+	run("cloud-storage-to-kafka.yaml", receiving...) // two replicas, which share nothing but the queue
+	run("cloud-storage-from-kafka.yaml", "exporters::panoptica_s3::bucket: ''", "exporters::panoptica_s3::directory: "+out,
+		"exporters::panoptica_s3::sending_queue::batch::flush_timeout: 500ms")
+
+	missing := func() (marks []string) {
+		tree, err := trial.Tree(out)
+		require.NoError(t, err)
+		var text strings.Builder
+		for i := range tree {
+			text.WriteString(strings.Join(tree[i].Lines, "\n"))
+		}
+		for mark := range want {
+			if !strings.Contains(text.String(), mark) {
+				marks = append(marks, mark)
+			}
+		}
+		return marks
+	}
+	waitFor(t, func() bool { return len(missing()) == 0 }, func() string {
+		m := missing()
+		return fmt.Sprintf("%d of %d records are missing, %s among them", len(m), len(want), m[0])
+	})
+	waitFor(t, func() bool { return peer.Waiting(t, queue) == 0 }, func() string { return "messages are left" })
+	// What was given up comes the same way; its message is deleted only then.
+	waitFor(t, func() bool { _, err := os.Stat(filepath.Join(out, "Panoptica", "invalid")); return err == nil }, func() string { return "no invalid record" })
+}
+
+// TestKubernetesExample: what the manifest runs is an example that validates, with the environment that it sets.
+func TestKubernetesExample(t *testing.T) {
+	text, err := os.ReadFile("../../examples/kubernetes/cloud-storage.yaml")
+	require.NoError(t, err)
+	var manifest struct {
+		Spec struct {
+			Template struct {
+				Spec struct {
+					Containers []struct {
+						Args []string
+						Env  []struct{ Name, Value string }
+					}
+				}
+			}
+		}
+	}
+	require.NoError(t, yaml.Unmarshal(text, &manifest))
+	containers := manifest.Spec.Template.Spec.Containers
+	require.Len(t, containers, 1)
+	require.Equal(t, []string{"--config", "/etc/siempipe/config.yaml"}, containers[0].Args)
+	var env []string
+	for _, e := range containers[0].Env {
+		env = append(env, e.Name+"="+e.Value)
+	}
+	out, err := run(t, env, "validate", "--config", "../../examples/cloud-storage-to-kafka.yaml")
+	require.NoError(t, err, out)
+}
