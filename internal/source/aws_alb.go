@@ -12,12 +12,12 @@ import (
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html
 
 var alb = newLogType("AWS.ALB", []column{
-	{name: "type", kind: text_, required: required}, // http, https, h2, grpcs, ws, wss; the vendor asks to take others too
+	{name: "type", kind: varchar, required: required}, // http, https, h2, grpcs, ws, wss; the vendor asks to take others too
 	{name: "timestamp", kind: timestamp, required: required, time: 1},
-	{name: "elb", kind: text_},
-	{name: "clientIp", kind: text_, feed: feedIP},
+	{name: "elb", kind: varchar},
+	{name: "clientIp", kind: varchar, feed: feedIP},
 	{name: "clientPort", kind: bigint},
-	{name: "targetIp", kind: text_, feed: feedIP},
+	{name: "targetIp", kind: varchar, feed: feedIP},
 	{name: "targetPort", kind: bigint},
 	{name: "requestProcessingTime", kind: double},
 	{name: "targetProcessingTime", kind: double},
@@ -26,21 +26,21 @@ var alb = newLogType("AWS.ALB", []column{
 	{name: "targetStatusCode", kind: bigint},
 	{name: "receivedBytes", kind: bigint},
 	{name: "sentBytes", kind: bigint},
-	{name: "requestHttpMethod", kind: text_},
-	{name: "requestUrl", kind: text_},
-	{name: "requestHttpVersion", kind: text_},
-	{name: "userAgent", kind: text_},
-	{name: "sslCipher", kind: text_},
-	{name: "sslProtocol", kind: text_},
-	{name: "targetGroupArn", kind: text_, feed: feedARN, account: 1},
-	{name: "traceId", kind: text_},
-	{name: "domainName", kind: text_, feed: feedDomain},
-	{name: "chosenCertArn", kind: text_, feed: feedARN, account: 2}, // or session-reused
+	{name: "requestHttpMethod", kind: varchar},
+	{name: "requestUrl", kind: varchar},
+	{name: "requestHttpVersion", kind: varchar},
+	{name: "userAgent", kind: varchar},
+	{name: "sslCipher", kind: varchar},
+	{name: "sslProtocol", kind: varchar},
+	{name: "targetGroupArn", kind: varchar, feed: feedARN, account: 1},
+	{name: "traceId", kind: varchar},
+	{name: "domainName", kind: varchar, feed: feedDomain},
+	{name: "chosenCertArn", kind: varchar, feed: feedARN, account: 2}, // or session-reused
 	{name: "matchedRulePriority", kind: bigint},
 	{name: "requestCreationTime", kind: timestamp},
 	{name: "actionsExecuted", kind: textList},
-	{name: "redirectUrl", kind: text_},
-	{name: "errorReason", kind: text_},
+	{name: "redirectUrl", kind: varchar},
+	{name: "errorReason", kind: varchar},
 })
 
 // Columns of the fields that are two columns each.

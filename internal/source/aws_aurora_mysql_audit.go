@@ -12,14 +12,14 @@ import (
 
 var auroraMySQLAudit = newLogType("AWS.AuroraMySQLAudit", []column{
 	{name: "timestamp", kind: timestamp, time: 1},
-	{name: "serverHost", kind: text_, feed: feedDomain},
-	{name: "username", kind: text_},
-	{name: "host", kind: text_, feed: feedIP},
+	{name: "serverHost", kind: varchar, feed: feedDomain},
+	{name: "username", kind: varchar},
+	{name: "host", kind: varchar, feed: feedIP},
 	{name: "connectionId", kind: bigint},
 	{name: "queryId", kind: bigint},
-	{name: "operation", kind: text_, required: required}, // FAILED_CONNECT and DISCONNECT beside those that are documented
-	{name: "database", kind: text_},
-	{name: "object", kind: text_},
+	{name: "operation", kind: varchar, required: required}, // FAILED_CONNECT and DISCONNECT beside those that are documented
+	{name: "database", kind: varchar},
+	{name: "object", kind: varchar},
 	{name: "retCode", kind: bigint},
 })
 

@@ -6,18 +6,18 @@ import "github.com/siempipe/siempipe/internal/record"
 // https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-insights-fields-insight-details.html
 
 var cloudTrailInsight = newLogType("AWS.CloudTrailInsight", []column{
-	{name: "eventVersion", kind: text_, required: required},
+	{name: "eventVersion", kind: varchar, required: required},
 	{name: "eventTime", kind: timestamp, required: required, time: 1},
-	{name: "awsRegion", kind: text_, required: required},
-	{name: "eventId", kind: text_, required: required},
-	{name: "eventType", kind: text_, required: required},
-	{name: "recipientAccountId", kind: text_, feed: feedAccount, account: 1},
-	{name: "sharedEventId", kind: text_, required: required, feed: feedTrace},
+	{name: "awsRegion", kind: varchar, required: required},
+	{name: "eventId", kind: varchar, required: required},
+	{name: "eventType", kind: varchar, required: required},
+	{name: "recipientAccountId", kind: varchar, feed: feedAccount, account: 1},
+	{name: "sharedEventId", kind: varchar, required: required, feed: feedTrace},
 	{name: "insightDetails", kind: object, required: required, fields: []column{
-		{name: "state", kind: text_},
-		{name: "eventSource", kind: text_},
-		{name: "eventName", kind: text_},
-		{name: "insightType", kind: text_},
+		{name: "state", kind: varchar},
+		{name: "eventSource", kind: varchar},
+		{name: "eventName", kind: varchar},
+		{name: "insightType", kind: varchar},
 		{name: "insightContext", kind: object, fields: []column{
 			{name: "statistics", kind: object, fields: []column{
 				{name: "baseline", kind: object, fields: []column{{name: "average", kind: double}}},
@@ -26,7 +26,7 @@ var cloudTrailInsight = newLogType("AWS.CloudTrailInsight", []column{
 			}},
 		}},
 	}},
-	{name: "eventCategory", kind: text_, required: required},
+	{name: "eventCategory", kind: varchar, required: required},
 })
 
 func claimsCloudTrailInsight(in *Input) bool {

@@ -6,13 +6,13 @@ import "github.com/siempipe/siempipe/internal/record"
 // https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
 
 var cloudWatchEvents = newLogType("AWS.CloudWatchEvents", []column{
-	{name: "id", kind: text_, required: required},
-	{name: "account", kind: text_, required: required, feed: feedAccount, account: 1},
-	{name: "source", kind: text_, required: required},
+	{name: "id", kind: varchar, required: required},
+	{name: "account", kind: varchar, required: required, feed: feedAccount, account: 1},
+	{name: "source", kind: varchar, required: required},
 	{name: "resources", kind: textList, required: required, feed: feedARN},
-	{name: "region", kind: text_, required: required},
-	{name: "detail-type", kind: text_, required: required},
-	{name: "version", kind: text_, required: required},
+	{name: "region", kind: varchar, required: required},
+	{name: "detail-type", kind: varchar, required: required},
+	{name: "version", kind: varchar, required: required},
 	{name: "time", kind: timestamp, required: required, time: 1},
 	{name: "detail", required: required, feed: feedExtract},
 })

@@ -11,27 +11,27 @@ import (
 // https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-query-logs-format.html
 
 var vpcDNS = newLogType("AWS.VPCDns", []column{
-	{name: "version", kind: text_, required: required},
-	{name: "account_id", kind: text_, required: required, feed: feedAccount, account: 1},
-	{name: "region", kind: text_, required: required},
-	{name: "vpc_id", kind: text_, required: required},
+	{name: "version", kind: varchar, required: required},
+	{name: "account_id", kind: varchar, required: required, feed: feedAccount, account: 1},
+	{name: "region", kind: varchar, required: required},
+	{name: "vpc_id", kind: varchar, required: required},
 	// The vendor's own example, 2017-03-16T19:20:177Z, is no time: such a text stays.
 	{name: "query_timestamp", kind: timestampOr, required: required, time: 1},
-	{name: "query_name", kind: text_, required: required, feed: feedDNSName},
-	{name: "query_type", kind: text_, required: required},
-	{name: "query_class", kind: text_, required: required},
-	{name: "rcode", kind: text_, required: required},
+	{name: "query_name", kind: varchar, required: required, feed: feedDNSName},
+	{name: "query_type", kind: varchar, required: required},
+	{name: "query_class", kind: varchar, required: required},
+	{name: "rcode", kind: varchar, required: required},
 	{name: "answers", kind: objectList, required: required, fields: []column{ // [] for a name that does not exist
-		{name: "Rdata", kind: text_},
-		{name: "Type", kind: text_},
-		{name: "Class", kind: text_},
+		{name: "Rdata", kind: varchar},
+		{name: "Type", kind: varchar},
+		{name: "Class", kind: varchar},
 	}},
-	{name: "srcaddr", kind: text_, required: required, feed: feedIP},
-	{name: "srcport", kind: text_, required: required},
-	{name: "transport", kind: text_, required: required},
+	{name: "srcaddr", kind: varchar, required: required, feed: feedIP},
+	{name: "srcport", kind: varchar, required: required},
+	{name: "transport", kind: varchar, required: required},
 	{name: "srcids", kind: object, required: required, fields: []column{
-		{name: "instance", kind: text_, feed: feedInstance},
-		{name: "resolver-endpoint", also: "resolver_endpoint", kind: text_}, // logs have the other one
+		{name: "instance", kind: varchar, feed: feedInstance},
+		{name: "resolver-endpoint", also: "resolver_endpoint", kind: varchar}, // logs have the other one
 	}},
 }).with(feedAnswers)
 

@@ -7,9 +7,9 @@ import "github.com/siempipe/siempipe/internal/record"
 
 var (
 	wafMatchDetails = column{fields: []column{
-		{name: "conditionType", kind: text_}, {name: "location", kind: text_}, {name: "matchedData", kind: textList},
+		{name: "conditionType", kind: varchar}, {name: "location", kind: varchar}, {name: "matchedData", kind: textList},
 	}}
-	wafRule = []column{{name: "ruleId", kind: text_}, {name: "action", kind: text_}, wafMatchDetails.list("ruleMatchDetails")}
+	wafRule = []column{{name: "ruleId", kind: varchar}, {name: "action", kind: varchar}, wafMatchDetails.list("ruleMatchDetails")}
 )
 
 // list is a column of such objects.
@@ -18,39 +18,39 @@ func (c column) list(name string) column {
 }
 
 var wafWebACL = newLogType("AWS.WAFWebACL", []column{
-	{name: "action", kind: text_, required: required},
+	{name: "action", kind: varchar, required: required},
 	{name: "formatVersion", kind: smallint},
 	{name: "httpRequest", kind: object, required: required, fields: []column{
-		{name: "args", kind: text_},
-		{name: "clientIp", kind: text_, feed: feedIP},
-		{name: "country", kind: text_},
-		{name: "headers", kind: objectList, fields: []column{{name: "name", kind: text_}, {name: "value", kind: text_}}},
-		{name: "httpMethod", kind: text_},
-		{name: "httpVersion", kind: text_},
-		{name: "requestId", kind: text_, feed: feedTrace},
-		{name: "uri", kind: text_},
+		{name: "args", kind: varchar},
+		{name: "clientIp", kind: varchar, feed: feedIP},
+		{name: "country", kind: varchar},
+		{name: "headers", kind: objectList, fields: []column{{name: "name", kind: varchar}, {name: "value", kind: varchar}}},
+		{name: "httpMethod", kind: varchar},
+		{name: "httpVersion", kind: varchar},
+		{name: "requestId", kind: varchar, feed: feedTrace},
+		{name: "uri", kind: varchar},
 	}},
-	{name: "httpSourceId", kind: text_, required: required},
-	{name: "httpSourceName", kind: text_},
+	{name: "httpSourceId", kind: varchar, required: required},
+	{name: "httpSourceName", kind: varchar},
 	column{fields: wafRule}.list("nonTerminatingMatchingRules"),
 	{name: "rateBasedRuleList", kind: objectList, fields: []column{
-		{name: "limitKey", kind: text_},
-		{name: "limitValue", kind: text_},
+		{name: "limitKey", kind: varchar},
+		{name: "limitValue", kind: varchar},
 		{name: "maxRateAllowed", kind: bigint},
-		{name: "rateBasedRuleId", kind: text_},
-		{name: "rateBasedRuleName", kind: text_},
+		{name: "rateBasedRuleId", kind: varchar},
+		{name: "rateBasedRuleName", kind: varchar},
 	}},
 	{name: "ruleGroupList", kind: objectList, fields: []column{
-		{name: "excludedRules", kind: objectList, fields: []column{{name: "exclusionType", kind: text_}, {name: "ruleId", kind: text_}}},
+		{name: "excludedRules", kind: objectList, fields: []column{{name: "exclusionType", kind: varchar}, {name: "ruleId", kind: varchar}}},
 		column{fields: wafRule}.list("nonTerminatingMatchingRules"),
-		{name: "ruleGroupId", kind: text_},
+		{name: "ruleGroupId", kind: varchar},
 		{name: "terminatingRule", kind: object, fields: append([]column(nil), wafRule...)},
 	}},
-	{name: "terminatingRuleId", kind: text_},
+	{name: "terminatingRuleId", kind: varchar},
 	wafMatchDetails.list("terminatingRuleMatchDetails"),
-	{name: "terminatingRuleType", kind: text_},
+	{name: "terminatingRuleType", kind: varchar},
 	{name: "timestamp", kind: timestampMS, required: required, time: 1},
-	{name: "webaclId", kind: text_, required: required, account: 1}, // an ARN, though the tables say GUID
+	{name: "webaclId", kind: varchar, required: required, account: 1}, // an ARN, though the tables say GUID
 })
 
 func claimsWAFWebACL(in *Input) bool { return in.has(markWebACLID) && in.has(markHTTPRequest) }

@@ -13,25 +13,25 @@ import (
 const azureSignInName = "azure.signin"
 
 var azureSignIn = newLogType("Azure.SignIn", []column{
-	{name: "Level", kind: text_}, // a number or a word, by the age of the log
-	{name: "callerIpAddress", kind: text_, feed: feedNetAddr},
-	{name: "category", kind: text_},
-	{name: "correlationId", kind: text_, feed: feedTrace},
+	{name: "Level", kind: varchar}, // a number or a word, by the age of the log
+	{name: "callerIpAddress", kind: varchar, feed: feedNetAddr},
+	{name: "category", kind: varchar},
+	{name: "correlationId", kind: varchar, feed: feedTrace},
 	{name: "durationMs", kind: bigint},
-	{name: "identity", kind: text_},
-	{name: "location", kind: text_},
-	{name: "operationName", kind: text_, required: required},
-	{name: "operationVersion", kind: text_},
+	{name: "identity", kind: varchar},
+	{name: "location", kind: varchar},
+	{name: "operationName", kind: varchar, required: required},
+	{name: "operationVersion", kind: varchar},
 	{name: "properties", kind: object, fields: []column{
-		{name: "ipAddress", kind: text_, feed: feedNetAddr},
-		{name: "userPrincipalName", kind: text_, feed: feedUser},
-		{name: "servicePrincipalName", kind: text_, feed: feedUser},
+		{name: "ipAddress", kind: varchar, feed: feedNetAddr},
+		{name: "userPrincipalName", kind: varchar, feed: feedUser},
+		{name: "servicePrincipalName", kind: varchar, feed: feedUser},
 	}},
-	{name: "resourceId", kind: text_},
-	{name: "resultDescription", kind: text_},
-	{name: "resultSignature", kind: text_},
-	{name: "resultType", kind: text_},
-	{name: "tenantId", kind: text_, account: 1},
+	{name: "resourceId", kind: varchar},
+	{name: "resultDescription", kind: varchar},
+	{name: "resultSignature", kind: varchar},
+	{name: "resultType", kind: varchar},
+	{name: "tenantId", kind: varchar, account: 1},
 	{name: "time", kind: timestamp, time: 1},
 })
 

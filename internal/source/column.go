@@ -13,7 +13,7 @@ type columnKind uint8
 // from one row to the next. It stays nested.
 const (
 	anyJSON columnKind = iota
-	text_
+	varchar
 	bigint
 	smallint
 	tinyint
@@ -28,7 +28,7 @@ const (
 	objectList  // an array of such objects
 )
 
-var columnTypes = [...]string{anyJSON: "string", text_: "string", bigint: "bigint", smallint: "smallint", tinyint: "tinyint",
+var columnTypes = [...]string{anyJSON: "string", varchar: "string", bigint: "bigint", smallint: "smallint", tinyint: "tinyint",
 	double: "double", float: "float", boolean: "boolean", timestamp: "timestamp", timestampOr: "timestamp", timestampMS: "timestamp", textList: "[string]"}
 
 // column is one column of a table, or one field of a column that has fields.
@@ -90,7 +90,7 @@ func (c *column) compile() {
 	switch c.kind {
 	case bigint, smallint, tinyint, double, float, boolean, timestamp, timestampOr, timestampMS:
 		c.walk = true
-	case anyJSON, text_, textList:
+	case anyJSON, varchar, textList:
 		c.walk = c.feed != noFeed || c.account != 0
 	}
 }

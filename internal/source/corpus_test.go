@@ -29,8 +29,12 @@ const testdata = "../../testdata"
 // received is when all of the corpus is taken in.
 var received = time.Unix(1700000000, 0).UTC()
 
-// minCases is how many cases a format must have.
-const minCases = 12
+// minCases is how many cases a format must have, minLogCases how many a log format, of which minInvalid are not valid.
+const (
+	minCases    = 12
+	minLogCases = 15
+	minInvalid  = 3
+)
 
 type corpusCase struct {
 	format, path string // path without suffix
@@ -47,6 +51,12 @@ func corpus(t testing.TB) []corpusCase {
 		paths, err := filepath.Glob(filepath.Join(testdata, format, "*.in"))
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, len(paths), minCases, format)
+		if f, _ := source.Lookup(format); f.IsLog() {
+			require.GreaterOrEqual(t, len(paths), minLogCases, format)
+			invalid, err := filepath.Glob(filepath.Join(testdata, format, "invalid_*.in"))
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, len(invalid), minInvalid, format)
+		}
 		for _, path := range paths {
 			raw, err := os.ReadFile(path)
 			require.NoError(t, err)
@@ -159,15 +169,23 @@ func TestCorpusGoldens(t *testing.T) {
 	}
 }
 
+// unclaimed are the cases that only their format's name makes records of it.
+var unclaimed = []string{"aws.vpc_flow/more_than_the_header"}
+
 // TestCorpusClaims: auto finds the format of every case that has one, and no other.
 func TestCorpusClaims(t *testing.T) {
 	p, err := source.NewParser(source.Options{})
 	require.NoError(t, err)
 	for _, c := range corpus(t) {
-		rec := c.parse(p)
-		assert.NotContains(t, rec.Error, "claimed by both", c.name())
-		if rec.Format != source.Auto {
-			assert.Equal(t, c.format, rec.Format, c.name())
+		var auto, own record.Record
+		p.ParseIn(c.raw, source.Context{Fields: c.fields, Received: received}, &auto)
+		p.ParseIn(c.raw, source.Context{Format: c.format, Fields: c.fields, Received: received}, &own)
+		assert.NotContains(t, auto.Error, "claimed by both", c.name())
+		if f, _ := source.Lookup(c.format); f.IsLog() && own.EventType != record.Invalid && !slices.Contains(unclaimed, c.name()) {
+			assert.Equal(t, own, auto, c.name())
+		}
+		if auto.Format != source.Auto {
+			assert.Equal(t, c.format, auto.Format, c.name())
 		}
 	}
 }

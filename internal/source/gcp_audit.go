@@ -15,32 +15,32 @@ import (
 const gcpAuditName = "gcp.audit"
 
 var gcpAudit = newLogType("GCP.AuditLog", []column{
-	{name: "logName", kind: text_, required: required},
-	{name: "severity", kind: text_},
-	{name: "insertId", kind: text_},
+	{name: "logName", kind: varchar, required: required},
+	{name: "severity", kind: varchar},
+	{name: "insertId", kind: varchar},
 	{name: "resource", kind: object, fields: []column{
-		{name: "type", kind: text_},
-		{name: "labels", kind: object, fields: []column{{name: "project_id", kind: text_, account: 1}}},
+		{name: "type", kind: varchar},
+		{name: "labels", kind: object, fields: []column{{name: "project_id", kind: varchar, account: 1}}},
 	}},
 	{name: "timestamp", kind: timestamp, time: 1},
 	{name: "receiveTimestamp", kind: timestamp, required: required, time: 2},
 	{name: "labels"},
 	{name: "operation"},
-	{name: "trace", kind: text_, feed: feedTrace},
-	{name: "spanId", kind: text_},
+	{name: "trace", kind: varchar, feed: feedTrace},
+	{name: "spanId", kind: varchar},
 	{name: "traceSampled", kind: boolean},
 	{name: "httpRequest"},
 	{name: "sourceLocation"},
 	{name: "protoPayload", kind: object, required: required, fields: []column{
-		{name: "@type", kind: text_},
-		{name: "serviceName", kind: text_},
-		{name: "methodName", kind: text_},
-		{name: "resourceName", kind: text_},
+		{name: "@type", kind: varchar},
+		{name: "serviceName", kind: varchar},
+		{name: "methodName", kind: varchar},
+		{name: "resourceName", kind: varchar},
 		{name: "numResponseItems", kind: bigint}, // a protobuf int64, which JSON has as a string
-		{name: "authenticationInfo", kind: object, fields: []column{{name: "principalEmail", kind: text_, feed: feedUser}}},
+		{name: "authenticationInfo", kind: object, fields: []column{{name: "principalEmail", kind: varchar, feed: feedUser}}},
 		{name: "requestMetadata", kind: object, fields: []column{
-			{name: "callerIp", kind: text_, feed: feedIP}, // or "private", "gce-internal-ip"
-			{name: "callerSuppliedUserAgent", kind: text_},
+			{name: "callerIp", kind: varchar, feed: feedIP}, // or "private", "gce-internal-ip"
+			{name: "callerSuppliedUserAgent", kind: varchar},
 		}},
 	}},
 })

@@ -40,7 +40,7 @@ func (p *Parser) put(dst []byte, lt *logType, index int, field string) ([]byte, 
 	p.row.seen |= 1 << index
 	dst = append(dst, c.key...)
 	switch c.kind {
-	case text_:
+	case varchar:
 		dst = p.row.appendText(dst, field)
 		if c.feed != noFeed {
 			p.row.feed(c.feed, field)

@@ -178,7 +178,7 @@ func (p *Parser) scalar(c *column, value string, kind jsonscan.Kind, at int) (re
 		inner = value[1 : len(value)-1]
 	}
 	switch c.kind {
-	case text_, textList:
+	case varchar, textList:
 		switch kind {
 		case jsonscan.String:
 			if c.feed != noFeed || c.account != 0 {
