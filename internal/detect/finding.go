@@ -18,7 +18,9 @@ const Format = "detection"
 // Limits of a finding.
 const (
 	maxResources    = 50
-	maxAccountRunes = 50 // of the SIEM schema
+	maxResource     = 2048 // bytes, the longest ARN
+	maxSummary      = 4096 // bytes of one value
+	maxAccountRunes = 50   // of the SIEM schema
 	tenantPrefix    = "id"
 )
 
@@ -141,7 +143,7 @@ func resources(body string) []byte {
 	for _, path := range resourcePaths {
 		for _, v := range sigma.Lookup(nil, body, path...) {
 			text := v.Text()
-			if v.Kind == jsonscan.String && text != "" && len(list) < maxResources && !slices.Contains(list, text) {
+			if v.Kind == jsonscan.String && text != "" && len(text) <= maxResource && len(list) < maxResources && !slices.Contains(list, text) {
 				list = append(list, text)
 			}
 		}
@@ -152,11 +154,11 @@ func resources(body string) []byte {
 	return append(appendTexts([]byte{'['}, list), ']')
 }
 
-// summary is an object of the fields that are there.
+// summary is an object of the fields that are there and short enough to be read at a glance.
 func summary(names []string, fields fieldSet, body string) []byte {
 	dst := []byte{'{'}
 	for _, name := range names {
-		if v, ok := fields[name].First(body); ok && len(dst) < maxContext {
+		if v, ok := fields[name].First(body); ok && len(v.Raw) <= maxSummary {
 			if len(dst) > 1 {
 				dst = append(dst, ',')
 			}

@@ -245,7 +245,7 @@ func (t *tx) match(key string, period time.Duration, threshold int, at int64, id
 		return counted{window: x}
 	}
 	if len(x.samples) < maxSamples && id != "" {
-		x.samples = append(x.samples, id)
+		x.samples = append(x.samples, cut(id))
 	}
 	if x.count >= threshold {
 		x.fired, x.ids = true, nil
@@ -281,10 +281,10 @@ func (t *tx) correlate(key string, span time.Duration, count int, at int64, id s
 		return counted{window: x}
 	}
 	if len(x.samples) < maxSamples && id != "" {
-		x.samples = append(x.samples, id)
+		x.samples = append(x.samples, cut(id))
 	} else if id != "" { // the latest say more than those that slid out
 		copy(x.samples, x.samples[1:])
-		x.samples[maxSamples-1] = id
+		x.samples[maxSamples-1] = cut(id)
 	}
 	if from, n, ok := x.enough(at, count); ok {
 		x.start, x.last, x.count = from, max(x.last, at), n

@@ -81,3 +81,24 @@ func BenchmarkCorpus(b *testing.B) {
 	b.Logf("%d rules", len(entries))
 	benchmarkMatch(b, entries)
 }
+
+// TestNothingIsAllocated for a record that no rule matches, and 1,000 rules cost little more than 57: only those without a
+// value to be found by are looked at.
+func TestNothingIsAllocated(t *testing.T) {
+	for n, always := range map[int]int{57: 1, 1000: 17} {
+		rules, _ := Parse("synthetic", []byte(syntheticRules(n)))
+		entries := make([]Entry, n)
+		for i := range rules {
+			entries[i].Rule = rules[i]
+		}
+		m := NewEngine(entries, Builtin()).NewMatcher()
+		allocs := testing.AllocsPerRun(100, func() {
+			if len(m.Match("AWS.CloudTrail", cloudTrailEvent)) != 0 {
+				t.Fatal("a rule matches")
+			}
+		})
+		if allocs != 0 || len(m.candidates) != always || m.isFull {
+			t.Errorf("%d rules: %v allocations, %d candidates, everything read: %v", n, allocs, len(m.candidates), m.isFull)
+		}
+	}
+}

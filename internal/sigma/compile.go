@@ -147,7 +147,6 @@ type builder struct {
 
 func (e *Engine) build(logType string) *plan {
 	b := &builder{plan: &plan{}, mapping: e.mapping, fields: map[string]int32{}, tests: map[string]int32{}, paths: map[string]int32{}}
-	var exprs []*Expr
 	for i := range e.entries {
 		r := e.entries[i].Rule
 		if r.Condition == nil || !slices.ContainsFunc(e.mapping.LogTypes(r.LogSource), func(t string) bool { return typeMatches(t, logType) }) {
@@ -159,7 +158,6 @@ func (e *Engine) build(logType string) *plan {
 			rule.extra = append(rule.extra, b.node(extra))
 		}
 		b.plan.rules = append(b.plan.rules, rule)
-		exprs = append(exprs, r.Condition)
 	}
 	if len(b.plan.rules) == 0 {
 		return nil

@@ -49,7 +49,7 @@ func BenchmarkConsume(b *testing.B) {
 
 // TestMemoryIsBounded sends matches of ever new principals, as somebody who wants to fill the memory would.
 func TestMemoryIsBounded(t *testing.T) {
-	p := newBench(t, func(c *Config) { c.MaxWindowBytes = 4 << 20 })
+	p := newBench(t, func(c *Config) { c.MaxWindowBytes = 1 << 20 })
 	heap := func() uint64 {
 		runtime.GC()
 		var m runtime.MemStats
@@ -67,14 +67,14 @@ func TestMemoryIsBounded(t *testing.T) {
 			require.NoError(t, p.ConsumeLogs(t.Context(), logsOf(events...)))
 		}
 	}
-	send(0, 20_000)
+	send(0, 4_000)
 	before := heap()
-	send(20_000, 40_000)
+	send(4_000, 8_000)
 	after := heap()
 	_, bytes, counts := p.(*detection).detector.Windows().Len()
-	require.LessOrEqual(t, bytes, int64(4<<20))
+	require.LessOrEqual(t, bytes, int64(1<<20))
 	require.Positive(t, counts.Evicted)
-	if after > before+4<<20 {
+	if after > before+1<<20 {
 		t.Errorf("%d bytes, %d after three times as many", before, after)
 	}
 }
