@@ -102,7 +102,7 @@ func (b *Batch) Decide(o *Observation) {
 		s.entry = entry{id: o.id}
 	}
 	hidden := false
-	if t.open.AnyTenant && o.anyTenant != (id{}) && !o.event {
+	if (t.open.AnyTenant || b.rest.AnyTenant) && o.anyTenant != (id{}) && !o.event {
 		if any := t.cache.get(o.anyTenant); any != nil && any.is(byEvent) {
 			hidden = any.hiddenAt(b.now)
 		}

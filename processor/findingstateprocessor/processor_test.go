@@ -237,6 +237,7 @@ func (p post) of(scan, status string) post {
 //	f-1 f-2@7 "labels":["x"]  findings come, of account 7 too; members stand behind their finding
 //	event {…}                 a disposition comes on its own, for the findings' tenant
 //	any {…}                   one that names no tenant, or its own
+//	both {…}                  such a one and f-1 in one batch
 //	scan s1 running: f-1 f-2  findings of a scan
 //	scan s1 completed         a scan event
 //	crash, restart            the processor begins again
@@ -266,6 +267,8 @@ func (r *rig) do(cfg *Config, line string) []string {
 		r.consume(post{body: rest, tenant: "id-1"})
 	case word == "any":
 		r.consume(post{body: rest})
+	case word == "both":
+		r.consume(post{body: rest}, r.finding("f-1", ""))
 	case word == "scan":
 		head, list, _ := strings.Cut(rest, ":")
 		id, status, _ := strings.Cut(strings.TrimSpace(head), " ")

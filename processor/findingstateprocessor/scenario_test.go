@@ -362,6 +362,10 @@ func TestScenarios(t *testing.T) {
 				`f-1 "description":"b" => f-1 changed(description)`,
 			},
 		},
+		"a disposition without a tenant, in the batch of its finding": {steps: []string{
+			`both {"alert_id":"f-1","status":"dismissed"} =>`,
+			`f-1 =>`,
+		}},
 		"a disposition of another tenant": {steps: []string{
 			`f-1 => f-1 new`,
 			`any {"alert_id":"f-1","tenant_id":"id-2","status":"dismissed"} =>`,
