@@ -58,7 +58,7 @@ var feedIndicators = [...][]indicator{
 	feedARN:      {anyARN, anyAccount, anyInstance, anyEmail},
 	feedAccount:  {anyAccount},
 	feedInstance: {anyInstance},
-	feedSHA256:   {anySHA256, anySHA1, anyMD5},
+	feedSHA256:   {anySHA256},
 	feedTrace:    {anyTrace},
 	feedUser:     {anyUsername, anyEmail},
 	feedExtract:  {anyIP, anyDomain, anyARN, anyAccount, anyInstance, anyTag, anyEmail},

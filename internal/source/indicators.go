@@ -129,7 +129,7 @@ func (x *indicators) feed(f feed, s string) {
 	case feedInstance:
 		x.instance(s)
 	case feedSHA256:
-		x.hash(s)
+		x.sha256(s)
 	case feedTrace:
 		x.add(anyTrace, strings.TrimSpace(s))
 	case feedUser:
@@ -238,18 +238,10 @@ func (x *indicators) instance(s string) {
 	}
 }
 
-// hash adds a hexadecimal hash under the name that its length tells.
-func (x *indicators) hash(s string) {
+// sha256 adds 64 hexadecimal digits, in lower case. No column of these logs has hashes of another length.
+func (x *indicators) sha256(s string) {
 	s = strings.TrimSpace(s)
-	var kind indicator
-	switch len(s) {
-	case 32:
-		kind = anyMD5
-	case 40:
-		kind = anySHA1
-	case 64:
-		kind = anySHA256
-	default:
+	if len(s) != 64 {
 		return
 	}
 	for i := range len(s) {
@@ -257,7 +249,7 @@ func (x *indicators) hash(s string) {
 			return
 		}
 	}
-	x.add(kind, strings.ToLower(s))
+	x.add(anySHA256, strings.ToLower(s))
 }
 
 // arn adds an ARN with the account in it, the instance when it is one's, and the e-mail address that a federated user's
