@@ -66,6 +66,7 @@ func (e *pipeSyslog) start(ctx context.Context, host component.Host) error {
 	writer.OnRepeat = func(messages int) {
 		e.telemetry.ExporterPipeSyslogMessagesRepeated.Add(context.Background(), int64(messages))
 	}
+	writer.OnUnconfirmed = e.unconfirmed
 	if e.config.Network == syslog.TCP && !e.config.TLS.Insecure {
 		certs, err := newCertificates(ctx, e.config.TLS, e.logger)
 		if err != nil {
@@ -173,12 +174,18 @@ func (e *pipeSyslog) shutdown(context.Context) error {
 		wait.Go(func() { left.Add(int64(s.Finish(ctx))) })
 	}
 	wait.Wait()
-	if n := left.Load(); n > 0 {
-		e.logger.Warn("The peer's system took the last messages, but the peer has not shown that it read them.", zap.Int64("messages", n))
+	if n := int(left.Load()); n > 0 {
+		e.unconfirmed(n)
 	}
 	e.closeAll()
 	e.telemetry.Shutdown()
 	return nil
+}
+
+// unconfirmed tells of messages that may be lost at the peer.
+func (e *pipeSyslog) unconfirmed(messages int) {
+	e.telemetry.ExporterPipeSyslogMessagesUnconfirmed.Add(context.Background(), int64(messages))
+	e.logger.Warn("The peer's system took messages that the peer has not shown to have read; they are not sent again.", zap.Int("messages", messages))
 }
 
 // flatten returns the records of ld in order.

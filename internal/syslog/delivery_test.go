@@ -191,12 +191,39 @@ func TestResetThatAWriteFinds(t *testing.T) {
 	}
 }
 
+// TestRepeatsEnd: a message is not sent for ever to a peer that dies of it, and the end is told.
+func TestRepeatsEnd(t *testing.T) {
+	p := newPeer(t, listen(t, "tcp", "127.0.0.1:0"))
+	p.after = 1 // resets each connection at its first byte
+	p.start()
+	unconfirmed := make(chan int, 10)
+	config := WriterConfig{Network: TCP, Endpoints: []string{p.listener.Addr().String()}, OnUnconfirmed: func(n int) { unconfirmed <- n }}
+	repeated := repeats(&config)
+	w := newWriter(t, config)
+	sent := 0
+	for range 200 { // an attempt may also find the reset before the acknowledgment
+		if n, _ := w.Write(t.Context(), numbered(1, 1)); n == 1 {
+			sent++
+			break
+		}
+	}
+	require.Equal(t, 1, sent)
+	select {
+	case n := <-unconfirmed:
+		require.Equal(t, 1, n)
+	case <-time.After(20 * time.Second):
+		t.Fatal("the message is sent for ever")
+	}
+	require.GreaterOrEqual(t, repeated.Load(), int64(maxRepeats))
+	require.Empty(t, p.received())
+}
+
 // TestASlowPeerGetsAll: what it has not read when a Write gives up it reads later, from the connection that was
 // given up.
 func TestASlowPeerGetsAll(t *testing.T) {
 	l := listen(t, "tcp", "127.0.0.1:0")
-	p := newPeer(t, slowListener{l, 2 * time.Millisecond}).start() // at most 2 MB/s
-	config := WriterConfig{Network: TCP, Endpoints: []string{l.Addr().String()}, Timeout: 1200 * time.Millisecond}
+	p := newPeer(t, slowListener{l, 3 * time.Millisecond}).start() // at most 1.3 MB/s
+	config := WriterConfig{Network: TCP, Endpoints: []string{l.Addr().String()}, Timeout: 4 * time.Second}
 	repeated := repeats(&config)
 	w := newWriter(t, config)
 	msgs := numbered(4000, 1000)

@@ -32,7 +32,11 @@ func (w *Writer) lose() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		delete(w.settling, c)
-		if end != allRead && w.closed.Err() == nil {
+		switch {
+		case end == allRead:
+		case w.closed.Err() != nil:
+			w.left += len(w.unsure(c, since).msgs)
+		default:
 			w.later(w.unsure(c, since), end == reset)
 		}
 		select {
@@ -71,6 +75,9 @@ func (w *Writer) later(lost pending, wasReset bool) {
 		}
 	}
 	w.repeat(n)
+	if given := len(lost.msgs) - n; given > 0 && w.cfg.OnUnconfirmed != nil {
+		w.cfg.OnUnconfirmed(given)
+	}
 	if n == 0 || w.repeating {
 		return
 	}

@@ -49,6 +49,9 @@ type WriterConfig struct {
 	OnConnect func(endpoint string, again bool)
 	// OnRepeat is called with the number of messages that are sent again although the peer may have them. May be nil.
 	OnRepeat func(messages int)
+	// OnUnconfirmed is called with the number of messages that the peer's system acknowledged, of which it is not known
+	// whether the peer read them, and that are not sent again: after too many resets. May be nil.
+	OnUnconfirmed func(messages int)
 }
 
 // Validate reports everything that is wrong with c; the messages name network, endpoint, framing and timeout.
@@ -123,6 +126,7 @@ type Writer struct {
 	repeating bool                      // repeat runs
 	settling  map[*connection]time.Time // since when
 	settled   chan struct{}             // told each time one has
+	left      int                       // at Close: messages not known to be read
 	frames    []byte
 	ends      []int // of each message of a Write, in bytes since its start
 }
@@ -236,12 +240,19 @@ func (w *Writer) write(ctx context.Context, msgs [][]byte, kept bool) (sent int,
 
 // Finish sends what is pending, ends the connection and waits until the peer has read all of it, which its own end of the
 // connection says; what it did not read is sent once more. It returns when ctx ends at the latest; left is the number of
-// messages that the peer's system acknowledged, of which it is not known whether the peer read them. Close comes after it.
+// messages that the peer's system acknowledged, of which it is not known whether the peer read them. Close comes after it;
+// after Close it only says the number.
 func (w *Writer) Finish(ctx context.Context) (left int) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(w.closed, cancel)()
 	for {
+		if w.closed.Err() != nil {
+			w.tasks.Wait()
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.left
+		}
 		if left = w.endAll(ctx); left == 0 || ctx.Err() != nil {
 			return left
 		}
@@ -276,7 +287,10 @@ func (w *Writer) endAll(ctx context.Context) (left int) {
 func (w *Writer) Close() error {
 	w.close()
 	w.mu.Lock()
+	w.left += len(w.pending.msgs)
+	w.pending = pending{}
 	if w.conn != nil {
+		w.left += len(w.unsure(w.conn, time.Now()).msgs)
 		w.conn.finish()
 		w.conn = nil
 	}

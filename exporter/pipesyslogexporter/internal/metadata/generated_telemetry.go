@@ -23,15 +23,16 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                              metric.Meter
-	mu                                 sync.Mutex
-	registrations                      []metric.Registration
-	ExporterPipeSyslogMessagesRepeated metric.Int64Counter
-	ExporterPipeSyslogMessagesSent     metric.Int64Counter
-	ExporterPipeSyslogReconnects       metric.Int64Counter
-	ExporterPipeSyslogRecordsDropped   metric.Int64Counter
-	ExporterPipeSyslogRecordsShortened metric.Int64Counter
-	ExporterPipeSyslogRecordsSplit     metric.Int64Counter
+	meter                                 metric.Meter
+	mu                                    sync.Mutex
+	registrations                         []metric.Registration
+	ExporterPipeSyslogMessagesRepeated    metric.Int64Counter
+	ExporterPipeSyslogMessagesSent        metric.Int64Counter
+	ExporterPipeSyslogMessagesUnconfirmed metric.Int64Counter
+	ExporterPipeSyslogReconnects          metric.Int64Counter
+	ExporterPipeSyslogRecordsDropped      metric.Int64Counter
+	ExporterPipeSyslogRecordsShortened    metric.Int64Counter
+	ExporterPipeSyslogRecordsSplit        metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -72,6 +73,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ExporterPipeSyslogMessagesSent, err = builder.meter.Int64Counter(
 		"otelcol_exporter_pipe_syslog_messages_sent",
 		metric.WithDescription("Messages that were sent; each part of a split record is one. [Beta]"),
+		metric.WithUnit("{message}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterPipeSyslogMessagesUnconfirmed, err = builder.meter.Int64Counter(
+		"otelcol_exporter_pipe_syslog_messages_unconfirmed",
+		metric.WithDescription("Messages that the peer's system acknowledged and the peer has not shown to have read, and that are not sent again, after six resets or at the end. [Beta]"),
 		metric.WithUnit("{message}"),
 	)
 	errs = errors.Join(errs, err)

@@ -21,6 +21,7 @@ func TestSetupTelemetry(t *testing.T) {
 	defer tb.Shutdown()
 	tb.ExporterPipeSyslogMessagesRepeated.Add(context.Background(), 1)
 	tb.ExporterPipeSyslogMessagesSent.Add(context.Background(), 1)
+	tb.ExporterPipeSyslogMessagesUnconfirmed.Add(context.Background(), 1)
 	tb.ExporterPipeSyslogReconnects.Add(context.Background(), 1)
 	tb.ExporterPipeSyslogRecordsDropped.Add(context.Background(), 1)
 	tb.ExporterPipeSyslogRecordsShortened.Add(context.Background(), 1)
@@ -29,6 +30,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterPipeSyslogMessagesSent(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterPipeSyslogMessagesUnconfirmed(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterPipeSyslogReconnects(t, testTel,
