@@ -155,7 +155,7 @@ func TestDecisions(t *testing.T) {
 	}
 	m, err := trial.Scrape("http://" + r.metrics + "/metrics")
 	require.NoError(t, err)
-	assert.Equal(t, map[string]int{"dismissed": 2, "snoozed": 2}, m.By("otelcol_processor_siem_records_dropped", "reason"))
+	assert.Equal(t, map[string]int{"dismissed": 2, "snoozed": 2, "scan_event": 1}, m.By("otelcol_processor_siem_records_dropped", "reason"))
 }
 
 // maxMessage is the exporter's default max_message_length, in bytes.
