@@ -1,6 +1,7 @@
 package payload
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -68,13 +69,20 @@ func firstName(s string) (name string, ok bool) {
 
 // envelope cuts the object at the start of the rest: its records when it is an envelope, or else itself, as always when it
 // is known to be a record.
-func (c *cutter) envelope(isRecord bool) error {
+func (c *cutter) envelope(isRecord bool) (err error) {
 	var scanID, scanStatus, messageType string
 	at, opened, known := 1, false, true // its first name is known if it is an array of records
+	defer func() {
+		c.scanID, c.scanStatus = "", ""
+		if c.scanEnds && opened && scanID != "" {
+			err = c.scanEnd(scanID, scanStatus, err)
+		}
+	}()
 	for {
 		m, next, err := c.member(at, known && !isRecord)
 		switch {
 		case isSyntax(err): // the object, or what is left of an envelope whose records are out
+			scanStatus = Incomplete
 			return c.broken(false)
 		case err != nil:
 			return err
@@ -83,10 +91,6 @@ func (c *cutter) envelope(isRecord bool) error {
 		case m.closed:
 			if opened {
 				c.pos += next
-				c.scanID, c.scanStatus = "", ""
-				if c.scanEnds && scanID != "" {
-					return c.emitItem(Item{Index: c.count, ScanID: scanID, ScanStatus: scanStatus, ScanEnd: true, Offset: c.offset(0), End: c.offset(0)})
-				}
 				return nil
 			}
 			return c.emit(next)
@@ -122,6 +126,21 @@ func (c *cutter) envelope(isRecord bool) error {
 			at = 0
 		}
 	}
+}
+
+// Incomplete is the status of a scan whose envelope broke off or was broken, whatever it said itself.
+const Incomplete = "incomplete"
+
+// scanEnd hands out the end of a scan envelope, which is incomplete when it ended with an error.
+func (c *cutter) scanEnd(id, status string, err error) error {
+	if err != nil {
+		status = Incomplete
+	}
+	item := Item{Index: c.count, ScanID: id, ScanStatus: status, ScanEnd: true, Offset: c.offset(0), End: c.offset(0)}
+	if emitErr := c.emitItem(item); emitErr != nil && (err == nil || errors.Is(err, errEnd)) {
+		return emitErr
+	}
+	return err
 }
 
 // envelopeMember is one member of what may be an envelope.

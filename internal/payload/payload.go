@@ -46,8 +46,8 @@ type Item struct {
 	Err error
 	// ScanID and ScanStatus are what a scan envelope has said so far: its members before the findings.
 	ScanID, ScanStatus string
-	// ScanEnd says that this is no record but the end of a scan envelope that was whole: Raw is empty, ScanID and ScanStatus
-	// are what all of it said.
+	// ScanEnd says that this is no record but the end of a scan envelope: Raw is empty, ScanID and ScanStatus are what all of it
+	// said. Of an envelope that was not whole the status is Incomplete.
 	ScanEnd bool
 	// Fields is the header line that the record stands under, "" when there is none: the names of a flow log's fields. A
 	// receiver hands it to the parser as the record's siem.fields attribute. Header lines themselves are no records.

@@ -129,11 +129,19 @@ func TestScanEnds(t *testing.T) {
 			assert.Equal(t, c.status, last.Attributes().AsRaw()[record.AttrScanStatus])
 		}
 	}
-	sink := new(consumertest.LogsSink)
-	_, _, _ = post(t, start(t, nil, sink), strings.NewReader(`{"scan_id":"s","findings":[`+a+`],`), "Content-Type", "application/json")
-	for _, lr := range records(sink) {
-		eventType, _ := lr.Attributes().Get(record.AttrEventType)
-		assert.NotEqual(t, record.Scan, eventType.Str(), "an envelope that breaks off has not ended")
+	for _, in := range []string{ // that break off
+		`{"scan_id":"s","status":"completed","findings":[` + a + `],`, `{"scan_id":"s","status":"completed","findings":[` + a,
+		`{"scan_id":"s","status":"completed","findings":[` + a + `],"x":]}`, `{"scan_id":"s","status":"completed","findings":[` + a + `,{"x"`,
+	} {
+		sink := new(consumertest.LogsSink)
+		_, _, _ = post(t, start(t, nil, sink), strings.NewReader(in), "Content-Type", "application/json")
+		var ends []any
+		for _, lr := range records(sink) {
+			if attrs := lr.Attributes().AsRaw(); attrs[record.AttrEventType] == record.Scan {
+				ends = append(ends, attrs[record.AttrScanStatus])
+			}
+		}
+		assert.Equal(t, []any{"incomplete"}, ends, in)
 	}
 }
 
