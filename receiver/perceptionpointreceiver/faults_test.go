@@ -250,3 +250,7 @@ func repeatsAtMost(n int) func(*testing.T, *bench) {
 func atLeastOnce(t *testing.T, b *bench) {
 	b.until(func() bool { return len(b.counts()) == 95 }, "%d of 95 scans came", func() []any { return []any{len(b.counts())} })
 }
+
+func neverLogged(text string) func(*testing.T, *bench) {
+	return func(t *testing.T, b *bench) { assert.False(t, b.logged(text), text) }
+}

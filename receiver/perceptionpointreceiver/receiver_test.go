@@ -142,7 +142,7 @@ func TestScenarios(t *testing.T) {
 		"clock of this host is behind": {prepare: func(b *bench) {
 			b.api.Now = func() time.Time { return time.Now().Add(50 * time.Hour) }
 			b.shiftScans(50 * time.Hour)
-		}, want: 95, log: "clocks"},
+		}, act: func(b *bench) { b.wait(95); b.stop(); b.start() }, want: 95, log: "clocks", check: neverLogged("ahead of the clock")},
 		"kill and restart between pages":    {act: killBetweenPages(1), want: -1, check: repeatsAtMost(20)},
 		"kill and restart, again and again": {act: killBetweenPages(4), want: -1, check: repeatsAtMost(4 * 20)},
 		"restart":                           {act: func(b *bench) { b.wait(95); b.stop(); b.start() }, want: 95},
@@ -321,6 +321,26 @@ func TestPlaceInTheFuture(t *testing.T) {
 	ahead.Store(0)
 	b.wait(5)
 	assert.True(t, b.logged("ahead of the clock"))
+}
+
+// A clock that was never set moves nothing.
+func TestClockNotSet(t *testing.T) {
+	b := newBench(t, nil)
+	var set atomic.Bool
+	b.api.Now = func() time.Time {
+		if !set.Load() {
+			return time.Unix(1000, 0)
+		}
+		return time.Now()
+	}
+	b.add(5)
+	b.start()
+	b.until(func() bool { return b.logged("the clock says 1970") }, "nothing is said", nil)
+	time.Sleep(50 * time.Millisecond)
+	assert.Zero(t, b.sink.LogRecordCount())
+	set.Store(true)
+	b.wait(5)
+	b.onceEach(5)
 }
 
 func TestMissingStorage(t *testing.T) {

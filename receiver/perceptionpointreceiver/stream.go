@@ -48,6 +48,7 @@ type stream struct {
 	backoff  backoff
 	progress *progress // nil without a backfill
 
+	begun       bool // an answer told the time, if it tells it at all
 	refusedWait time.Duration
 }
 
@@ -118,26 +119,23 @@ func (s *stream) poll(ctx context.Context) error {
 			return err
 		}
 	}
-	if s.state.Cursor == 0 {
-		if err := s.begin(ctx); err != nil {
-			return err
-		}
+	if err := s.begin(ctx); err != nil {
+		return err
 	}
 	if now := s.clock.now(); now.Before(firstPlausible) {
-		return fmt.Errorf("the clock says %s, and the API does not tell the time; set it", now.UTC().Format(time.RFC3339))
+		s.begun = false // ask again
+		return fmt.Errorf("the clock says %s; set this host's, unless it is the API's", now.UTC().Format(time.RFC3339))
 	} else if cursor := time.Unix(s.state.Cursor, 0); cursor.Sub(now) > maxClockError && s.state.Cursor != s.state.Backfill {
 		s.logger.Warn("The stored place lies ahead of the clock, which was wrong before or is now; going back by initial_lookback",
 			zap.Time("place", cursor.UTC()), zap.Time("now", now.UTC()))
 		s.state.Cursor = now.Add(-s.cfg.InitialLookback).Unix()
 	}
 
-	limit := func() int64 {
-		now := s.clock.now().Unix()
-		if !s.cfg.EndTime.IsZero() {
-			return min(now, s.cfg.EndTime.Unix())
-		}
-		return now
+	until := s.clock.now().Unix() // what is made during the poll is for the next one
+	if !s.cfg.EndTime.IsZero() {
+		until = min(until, s.cfg.EndTime.Unix())
 	}
+	limit := func() int64 { return min(until, s.clock.now().Unix()) } // the first answer may tell that the clock was ahead
 	from, recheck := s.from()
 	length := int64(s.cfg.Window / time.Second)
 	for first := true; (first || from < limit()) && !s.finished(); first = false {
@@ -183,13 +181,19 @@ func (s *stream) finished() bool {
 	return !s.cfg.EndTime.IsZero() && s.state.Cursor >= s.cfg.EndTime.Unix()
 }
 
-// begin finds the first place of a stream that has none: initial_lookback before now by the API's clock, which an answer tells.
+// begin has an answer tell the API's clock before the first poll, and finds the first place of a stream that has none:
+// initial_lookback before now.
 func (s *stream) begin(ctx context.Context) error {
-	now := s.clock.now().Unix()
-	if _, err := s.fetch(ctx, s.address(&window{Start: now, End: now})); err != nil {
-		return err
+	if !s.begun {
+		now := s.clock.now().Unix()
+		if _, err := s.fetch(ctx, s.address(&window{Start: now, End: now})); err != nil {
+			return err
+		}
+		s.begun = true
 	}
-	s.state.Cursor = s.clock.now().Add(-s.cfg.InitialLookback).Unix()
+	if s.state.Cursor == 0 && !s.clock.now().Before(firstPlausible) {
+		s.state.Cursor = s.clock.now().Add(-s.cfg.InitialLookback).Unix()
+	}
 	return nil
 }
 
