@@ -287,6 +287,18 @@ func TestScenarios(t *testing.T) {
 				`+2m => f-0 not_seen`,
 			},
 		},
+		"a scan whose envelope breaks off": {
+			cfg: func(c *Config) { c.EmitNotSeen = true },
+			steps: []string{
+				`f-0 f-1 => f-0 new|f-1 new`,
+				`scan s1 completed: f-1 =>`,
+				`scan s1 incomplete =>`,
+				`+1h =>`,
+				`scan s1 completed: f-1 =>`,
+				`scan s1 completed =>`,
+				`+16m => f-0 not_seen`,
+			},
+		},
 		"a scan without findings": {
 			cfg: func(c *Config) { c.Release = "on_scan_completed" },
 			steps: []string{
