@@ -64,7 +64,7 @@ func (c *Checker) Check(ctx context.Context, o Object) ([]Problem, error) {
 		problems = append(problems, Problem{Kind: kind, Bucket: bucket, Object: object, Detail: detail,
 			AccountID: d.AccountID, DigestBucket: o.Bucket, DigestObject: o.Object, Time: d.End})
 	}
-	if d.Bucket != o.Bucket || d.Object != o.Object {
+	if d.Object != o.Object { // another bucket is a replica: it is read as if it were the one that was delivered to
 		report(Moved, o.Bucket, o.Object, "the digest says that it was delivered as "+ARN(d.Bucket, d.Object))
 	}
 	if c.keys != nil {
@@ -73,6 +73,17 @@ func (c *Checker) Check(ctx context.Context, o Object) ([]Problem, error) {
 		} else if err != nil {
 			report(BadSignature, o.Bucket, o.Object, err.Error())
 		}
+	}
+	delivered := d.Bucket
+	here := func(bucket string) string {
+		if bucket == delivered {
+			return o.Bucket
+		}
+		return bucket
+	}
+	d.Bucket, d.PreviousBucket = o.Bucket, here(d.PreviousBucket)
+	for i := range d.Files {
+		d.Files[i].Bucket = here(d.Files[i].Bucket)
 	}
 	if err := c.checkPrevious(ctx, d, report); err != nil {
 		return nil, err

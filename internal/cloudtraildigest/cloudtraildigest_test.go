@@ -228,6 +228,32 @@ func TestRemembered(t *testing.T) {
 	}
 }
 
+// TestReplica: a replicated bucket is checked by itself, though its digests name the bucket that they were delivered to.
+func TestReplica(t *testing.T) {
+	tr := newTrail(t, 3, 2)
+	delete(tr.objects, logKey(1, 1))
+	const replica = "trails-replica"
+	c := NewChecker(func(ctx context.Context, b, key string) (io.ReadCloser, error) {
+		if b != replica {
+			t.Errorf("opens %s/%s", b, key)
+		}
+		return tr.open(ctx, bucket, key)
+	}, tr.keys(t))
+	var found []string
+	for _, key := range tr.digests {
+		problems, err := c.Check(t.Context(), Object{Bucket: replica, Object: key, Content: tr.objects[key], Signature: tr.signatures[key]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range problems {
+			found = append(found, string(problems[i].Kind)+" "+problems[i].Bucket+" "+problems[i].Object)
+		}
+	}
+	if want := []string{"log_file_missing " + replica + " " + logKey(1, 1)}; !slices.Equal(found, want) {
+		t.Errorf("%q, want %q", found, want)
+	}
+}
+
 func TestGaps(t *testing.T) {
 	tr := newTrail(t, 1, 1)
 	other := newTrail(t, 1, 0)
