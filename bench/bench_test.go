@@ -88,6 +88,9 @@ func TestFastestOf(t *testing.T) {
 	got, err := fastestOf("BenchmarkX/a", out)
 	require.NoError(t, err)
 	assert.Equal(t, timing{nanos: 1200, allocs: 2}, got)
+	got, err = fastestOf("BenchmarkZ", []byte("BenchmarkZ-2 10 15000 ns/op 95.0 cpu-ns/record 99 ns/record 3 allocs/op\n"))
+	require.NoError(t, err)
+	assert.Equal(t, timing{nanos: 95, allocs: 3}, got, "of many records")
 	_, err = fastestOf("BenchmarkY", out)
 	require.ErrorContains(t, err, "BenchmarkY")
 }
