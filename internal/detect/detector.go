@@ -46,7 +46,7 @@ type Match struct {
 	fields fieldSet
 	key    string // of its window
 	value  uint64 // that a correlation counts
-	counts bool   // false for a value_count without the value
+	counts bool   // false for a correlation when the record lacks what it groups by or counts
 }
 
 // Worker holds records against rules. It keeps scratch memory and is for one goroutine at a time.
@@ -98,7 +98,9 @@ func (w *Worker) Match(rec *record.Record) []Match {
 			w.matches = append(w.matches, rule.match(rec, rule.LogSource, level))
 		}
 		for _, c := range rule.correlations {
-			w.matches = append(w.matches, c.correlated(rec, rule))
+			if m := c.correlated(rec, rule); m.counts {
+				w.matches = append(w.matches, m)
+			}
 		}
 	}
 	return w.matches
@@ -146,27 +148,30 @@ func (m *Match) render(name string, t *template) string {
 // correlated is a match of a correlation by a record of a rule that it refers to.
 func (r *Rule) correlated(rec *record.Record, of *Rule) Match {
 	m := r.match(rec, of.LogSource, r.level)
-	group, _ := r.tuple(rec.Body, m.fields, of, r.Correlation.GroupBy)
+	group, _, whole := r.tuple(rec.Body, m.fields, of, r.Correlation.GroupBy)
+	m.counts = whole // who cannot be told from others is in no group
 	m.Dedup = cut(strings.Join(group, ","))
 	m.key = r.Key() + "\x00correlation\x00" + string(appendTexts(nil, group)) // a comma in a value makes no other group
 	if r.Correlation.Values {
-		var value []string
-		value, m.counts = r.tuple(rec.Body, m.fields, of, r.Correlation.Field)
-		m.value = hash(string(appendTexts(nil, value)))
+		value, some, _ := r.tuple(rec.Body, m.fields, of, r.Correlation.Field)
+		m.value, m.counts = hash(string(appendTexts(nil, value))), m.counts && some
 	}
 	return m
 }
 
-// tuple is the values of fields, and whether any of them says something.
-func (r *Rule) tuple(body string, fields fieldSet, of *Rule, names []string) (values []string, any bool) {
-	values = make([]string, len(names))
+// tuple is the values of fields, whether any of them says something, and whether all are there.
+func (r *Rule) tuple(body string, fields fieldSet, of *Rule, names []string) (values []string, some, whole bool) {
+	values, whole = make([]string, len(names)), true
 	for i, name := range names {
-		if v, ok := fields[of.Key()+"\x00"+name].First(body); ok {
-			values[i] = cut(v.Text())
-			any = any || values[i] != ""
+		v, ok := fields[of.Key()+"\x00"+name].First(body)
+		if !ok {
+			whole = false
+			continue
 		}
+		values[i] = cut(v.Text())
+		some = some || values[i] != ""
 	}
-	return values, any
+	return values, some, whole
 }
 
 // Batch counts the matches of one batch of records. Nothing else is counted until it is committed or rolled back, so it
@@ -178,9 +183,6 @@ func (d *Detector) Begin() *Batch { return &Batch{d.windows.begin()} }
 
 // Add counts a match and fills to with the finding that it completes.
 func (b *Batch) Add(m *Match, to *record.Record) (finding bool) {
-	if !m.counts {
-		return false
-	}
 	r, at := m.Rule, m.rec.EventTime()
 	var c counted
 	if r.Correlation != nil {

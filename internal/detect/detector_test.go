@@ -236,6 +236,8 @@ func TestCorrelations(t *testing.T) {
 		"the same record twice":              {"event_count", "gte: 2", "", []record.Record{failed(0, "a", "1"), failed(0, "a", "1")}, nil},
 		"distinct values":                    {"value_count", "gte: 3, field: ip", "", []record.Record{failed(0, "a", "1"), failed(1, "a", "1"), failed(2, "a", "2"), failed(3, "a", "2"), failed(4, "a", "3")}, []string{"Many by a"}},
 		"records without the value are none": {"value_count", "gte: 2, field: ip", "", []record.Record{failed(0, "a", "1"), refused(1, "a"), refused(2, "a"), failed(3, "a", "")}, nil},
+		"records without the group are none": {"event_count", "gte: 2", "", []record.Record{{EventType: "AWS.S3ServerAccess", Body: `{"httpstatus":403}`, ID: "1"}, {EventType: "AWS.S3ServerAccess", Body: `{"httpstatus":403,"requester":null}`, ID: "2"}}, nil},
+		"a comma makes no other group":       {"event_count", "gte: 2", "", []record.Record{failed(0, "a,b", "1"), failed(1, "a", "b")}, nil},
 		"generate keeps the rules":           {"event_count", "gte: 2", "generate: true", []record.Record{failed(0, "a", "1"), failed(1, "a", "1")}, []string{"Failed", "Many by a"}},
 	}
 	for name, test := range tests {
@@ -347,6 +349,40 @@ func FuzzFinding(f *testing.F) {
 				}
 			}
 			b.Rollback()
+		}
+	})
+}
+
+// FuzzRule: whatever stands in a rule file, it is read, compiled, tested and matched, or reported.
+func FuzzRule(f *testing.F) {
+	f.Add(head + "level: low\nsiempipe: {title: '{a | default \"x\" | last \"/\"}', dedup: '{b}', threshold: 2, severity: [{if: {a: 1}, level: high}], context: aws, summary_fields: [a]}\ntests: [{name: n, log: {eventName: A}, matches: true}]\n")
+	f.Add(fmt.Sprintf(correlated, "value_count", "gte: 2, field: ip", "generate: true"))
+	f.Add(head + "tests: &x [{name: n, log: *x, matches: true}]\n")
+	f.Add(head + "siempipe: {context: '{o}', severity: &s [{if: *s, level: low}]}\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		parsed, _ := sigma.Parse("f.yml", []byte(text))
+		set, _ := NewRuleSet(parsed, sigma.Builtin())
+		for _, r := range set.Rules {
+			if tests, _ := ParseTests(r.Rule); len(tests) < 5 {
+				repeated := false
+				for _, test := range tests {
+					repeated = repeated || test.Repeat > 20
+				}
+				if !repeated {
+					set.RunTests(r)
+				}
+			}
+		}
+		d := NewDetector(NewWindows(Limits{}, time.Now))
+		d.Use(set)
+		w := d.NewWorker()
+		for _, body := range []string{`{"eventName":"A","a":"x/y","b":"c","o":{}}`, `{"eventName":"Failed","userIdentity":{"userName":"a"},"ip":"1"}`, `{}`} {
+			findings, _ := send(d, w, record.Record{EventType: "AWS.CloudTrail", Body: body, Time: time.Unix(1_700_000_000, 0)})
+			for _, f := range findings {
+				if err := jsonscan.Valid(f.Body); err != nil {
+					t.Fatalf("%v: %s", err, f.Body)
+				}
+			}
 		}
 	})
 }

@@ -205,6 +205,9 @@ func (p *detection) match(w *worker, logs plog.Logs) {
 				if otelrecord.Read(lr, &w.rec) != nil { // a map that JSON cannot say
 					continue
 				}
+				if w.rec.EventTime().IsZero() { // from a receiver that tells no time at all
+					w.rec.Received = time.Now()
+				}
 				for _, m := range w.Match(&w.rec) {
 					w.matches = append(w.matches, match{m, i})
 				}

@@ -319,6 +319,21 @@ func TestSameBatchAgain(t *testing.T) {
 	assert.Len(t, s.findings(), 1)
 }
 
+// TestNoTime: a record without any time is of now.
+func TestNoTime(t *testing.T) {
+	s := &sink{}
+	run(t, "", nil, s, func(p processor.Logs) {
+		logs := logsOf(passwordPolicy("a", 0), passwordPolicy("b", 0))
+		for _, lr := range logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
+			lr.SetTimestamp(0)
+			lr.SetObservedTimestamp(0)
+		}
+		require.NoError(t, p.ConsumeLogs(t.Context(), logs))
+	})
+	require.Len(t, s.findings(), 1)
+	assert.WithinDuration(t, time.Now(), s.findings()[0].Timestamp().AsTime(), time.Minute)
+}
+
 // TestMapBody: siem with body: map.
 func TestMapBody(t *testing.T) {
 	s := &sink{}
