@@ -2,7 +2,10 @@ package plugin
 
 import (
 	"encoding/json"
+	"io"
+	"net"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -162,6 +165,43 @@ func BenchmarkFlush(b *testing.B) {
 			if len(store.put) != 1 {
 				b.Fatal(len(store.put))
 			}
+		})
+	}
+}
+
+// BenchmarkFlushSyslog is all of it to a peer that reads.
+func BenchmarkFlushSyslog(b *testing.B) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	var bytes atomic.Int64
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				n, _ := io.Copy(io.Discard, c)
+				bytes.Add(n)
+			}()
+		}
+	}()
+	for name, data := range benchChunks() {
+		b.Run(name, func(b *testing.B) {
+			i, _ := instance(b, keys{"output": "syslog", "endpoint": l.Addr().String(), "tls_insecure": "on", "max_message_length": "4096"})
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			before := cpuTime(b)
+			for b.Loop() {
+				if i.Flush("tag", data) != OK {
+					b.Fatal("not delivered")
+				}
+			}
+			perRecord(b, before)
 		})
 	}
 }
