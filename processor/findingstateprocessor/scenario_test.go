@@ -291,6 +291,7 @@ func TestScenarios(t *testing.T) {
 			cfg: func(c *Config) { c.EmitNotSeen = true },
 			steps: []string{
 				`f-0 f-1 => f-0 new|f-1 new`,
+				`+1s =>`,
 				`scan s1 completed: f-1 =>`,
 				`scan s1 incomplete =>`,
 				`+1h =>`,
