@@ -420,7 +420,7 @@ func TestFindingStateKilled(t *testing.T) {
 
 func TestFindingStateNeedsStorage(t *testing.T) {
 	for name, c := range map[string]struct{ config, extension, want string }{
-		"none":             {"{}", "", "storage: required"},
+		"none":             {"{}", "", "there is no extension file_storage"},
 		"not an extension": {"{storage: file_storage}", "", "there is no extension file_storage"},
 		"no storage":       {"{storage: zpages}", "zpages", "extension zpages is no storage"},
 	} {

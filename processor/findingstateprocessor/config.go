@@ -20,7 +20,7 @@ const (
 // minQuiet is the shortest quiet period: a sender that waits a moment between two requests must not end a snapshot.
 const minQuiet = time.Second
 
-var errNoStorage = errors.New("storage: required, the id of a storage extension such as file_storage: " +
+var errNoStorage = errors.New("storage: required, the id of a storage extension: " +
 	"what is new about a finding can only be said by who remembers it across restarts")
 
 // check finds what the schema in metadata.yaml cannot say.

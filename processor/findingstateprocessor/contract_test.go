@@ -65,6 +65,7 @@ func TestMistakesAreNamed(t *testing.T) {
 	}
 	_, err = NewFactory().CreateLogs(t.Context(), nop(), createDefaultConfig(), consumertest.NewNop())
 	require.ErrorContains(t, err, "storage: required")
+	assert.Equal(t, storageID, NewFactory().CreateDefaultConfig().(*Config).Storage)
 }
 
 func TestStartNeedsAStorage(t *testing.T) {

@@ -37,7 +37,7 @@ type Config struct {
 	Release string `mapstructure:"release"`
 	// Source formats that write every open finding again each time, so that one that does not come again is worth noting.
 	SnapshotFormats []string `mapstructure:"snapshot_formats"`
-	// Storage extension that holds the state; the processor does not start without it.
+	// Storage extension that holds the state, file_storage unless set; the processor does not start without it.
 	Storage component.ID `mapstructure:"storage,omitempty"`
 	// prevent unkeyed literal initialization
 	_ struct{}

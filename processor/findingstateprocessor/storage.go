@@ -17,7 +17,8 @@ const storageName = "state"
 func openStorage(ctx context.Context, host component.Host, id, self component.ID) (storage.Client, error) {
 	ext, ok := host.GetExtensions()[id]
 	if !ok {
-		return nil, fmt.Errorf("storage: there is no extension %s: define it under extensions and name it under service::extensions", id)
+		return nil, fmt.Errorf("storage: there is no extension %s: define it under extensions and name it under service::extensions; "+
+			"what is new about a finding can only be said by who remembers it across restarts", id)
 	}
 	s, ok := ext.(storage.Extension)
 	if !ok {
