@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"go.opentelemetry.io/collector/config/configopaque"
 )
 
 const (
@@ -36,6 +38,7 @@ type apiError struct {
 	code       int
 	text       string
 	retryAfter time.Duration
+	token      configopaque.String // that was refused
 }
 
 func (e *apiError) Error() string {
@@ -140,20 +143,21 @@ func (c *client) get(ctx context.Context, address string) (p page, code int, err
 	defer resp.Body.Close()
 	p.date, _ = http.ParseTime(resp.Header.Get("Date"))
 	if resp.StatusCode != http.StatusOK {
-		return p, resp.StatusCode, readError(resp)
+		return p, resp.StatusCode, readError(resp, token)
 	}
 	err = c.read(resp, &p)
 	return p, resp.StatusCode, err
 }
 
 // readError keeps the first words of an error's body, and never more: it may be a web page.
-func readError(resp *http.Response) error {
+func readError(resp *http.Response, token string) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(body), "?")), " ")
+	text = strings.ReplaceAll(text, token, "<token>") // an API may repeat it
 	if len(text) > 200 {
 		text = strings.ToValidUTF8(text[:200], "") + "…"
 	}
-	e := &apiError{code: resp.StatusCode, retryAfter: retryAfter(resp)}
+	e := &apiError{code: resp.StatusCode, retryAfter: retryAfter(resp), token: configopaque.String(token)}
 	if text != "" {
 		e.text = strconv.Quote(text)
 	}

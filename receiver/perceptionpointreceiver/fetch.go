@@ -78,14 +78,13 @@ func (s *stream) refused(ctx context.Context, answer *apiError) error {
 	err := fmt.Errorf("%w; "+do, answer, s.name, s.client.token.file)
 	s.logger.Error("The API refuses the token; waiting for another in token_file", zap.Error(err))
 	s.health.failed(s.name, err)
-	before, _ := s.client.token.get()
 	for deadline := time.Now().Add(s.refusedWait); time.Now().Before(deadline); {
-		if err := sleep(ctx, min(s.cfg.Interval, 10*time.Second)); err != nil {
-			return err
-		}
-		if now, err := s.client.token.get(); err == nil && now != before {
+		if now, err := s.client.token.get(); err == nil && now != string(answer.token) {
 			s.logger.Info("token_file holds another token")
 			return nil
+		}
+		if err := sleep(ctx, min(s.cfg.Interval, 10*time.Second)); err != nil {
+			return err
 		}
 	}
 	return nil

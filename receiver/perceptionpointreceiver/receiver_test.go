@@ -78,9 +78,13 @@ func TestScenarios(t *testing.T) {
 	text := func(body string) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) { _, _ = io.WriteString(w, body) }
 	}
+	text500 := func(body string) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) { http.Error(w, "refused: "+body+".", 500) }
+	}
 	const second = "_cursor=20"
 	scenarios := map[string]scenario{
 		"page 2 fails once":          {prepare: fail(second, 1, status(500)), want: 95, log: "500"},
+		"an error repeats the token": {prepare: fail(second, 1, text500(token)), want: 95, log: "<token>"},
 		"page 2 fails often":         {prepare: fail(second, 12, status(502)), want: 95, log: "502"},
 		"429 with Retry-After":       {prepare: fail(second, 1, status(429, "Retry-After", "1")), want: 95, log: "429", check: waited(time.Second)},
 		"503 with a date":            {prepare: fail("", 2, status(503, "Retry-After", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))), want: 95},
