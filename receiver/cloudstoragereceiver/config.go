@@ -37,6 +37,8 @@ const (
 	defaultPollInterval = time.Minute
 	// S3 dates an object by the beginning of its upload and shows it at its end; an upload that takes longer is missed.
 	defaultPollOverlap = time.Hour
+	// Dates are in whole seconds and of the store's clock.
+	minPollOverlap = 2 * time.Second
 )
 
 // Config is what users may say about the receiver.
@@ -419,8 +421,8 @@ func (p *PollConfig) Validate() error {
 	if p.Interval < time.Second {
 		errs = append(errs, fmt.Errorf("interval: %s, want at least 1s", p.Interval))
 	}
-	if p.Overlap < 0 {
-		errs = append(errs, fmt.Errorf("overlap: %s, want 0 or more", p.Overlap))
+	if p.Overlap < minPollOverlap {
+		errs = append(errs, fmt.Errorf("overlap: %s, want at least %s", p.Overlap, minPollOverlap))
 	}
 	return errors.Join(errs...)
 }

@@ -40,7 +40,7 @@ func TestValidate(t *testing.T) {
 		"both accounts":         {"{azure_blob: {account_url: 'https://x', connection_string: x, container: c}, storage: file_storage}", []string{"account_url: not together"}},
 		"queue without address": {"{azure_blob: {account_url: 'https://x'}, notifications: {storage_queue: {queue: q}}}", []string{"notifications.storage_queue: queue_url or connection_string"}},
 		"formats unknown":       {"{s3: {bucket: b}, storage: file_storage, format: x, formats: [{key: '', format: y}]}", []string{`format: unknown "x"`, "key: required", `unknown "y"`}},
-		"numbers": {"{s3: {bucket: b}, storage: file_storage, concurrency: 0, max_unpacked_size: 0, max_tries: 0, retry_delay: 0s, read_timeout: 0s, progress_interval: 0s, poll: {interval: 0s, overlap: -1s}}",
+		"numbers": {"{s3: {bucket: b}, storage: file_storage, concurrency: 0, max_unpacked_size: 0, max_tries: 0, retry_delay: 0s, read_timeout: 0s, progress_interval: 0s, poll: {interval: 0s, overlap: 1s}}",
 			[]string{"concurrency:", "max_unpacked_size:", "max_tries:", "retry_delay:", "read_timeout:", "progress_interval:", "interval:", "overlap:"}},
 		"a time":            {"{s3: {bucket: b}, storage: file_storage, poll: {start_time: 2026-01-31T00:00:00Z}}", nil},
 		"a time in quotes":  {"{s3: {bucket: b}, storage: file_storage, poll: {start_time: '2026-01-31T00:00:00+02:00'}}", nil},

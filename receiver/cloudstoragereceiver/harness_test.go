@@ -24,7 +24,9 @@ import (
 	"go.opentelemetry.io/collector/receiver/receivertest"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/metadata"
 )
@@ -127,6 +129,7 @@ func (h *host) GetExtensions() map[component.ID]component.Component { return h.e
 type running struct {
 	*cloudStorage
 	telemetry *componenttest.Telemetry
+	logs      *observer.ObservedLogs
 	halt      func(kill bool)
 }
 
@@ -163,12 +166,14 @@ func tryStart(t *testing.T, dir string, next consumer.Logs, change func(*Config)
 	set.ID = component.NewID(metadata.Type) // the settings are those of a random one, with another storage
 	set.TelemetrySettings = telemetry.NewTelemetrySettings()
 	ended := false
+	core, logs := observer.New(zap.InfoLevel)
+	set.Logger = zap.New(core)
 	if testing.Verbose() {
-		set.Logger = zaptest.NewLogger(t, zaptest.WrapOptions(zap.WithCaller(false)))
+		set.Logger = zaptest.NewLogger(t, zaptest.WrapOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core { return zapcore.NewTee(c, core) })))
 	}
 	c, err := newCloudStorage(receiver.Settings(set), cfg, next)
 	require.NoError(t, err)
-	r := &running{cloudStorage: c, telemetry: telemetry}
+	r := &running{cloudStorage: c, telemetry: telemetry, logs: logs}
 	r.halt = func(kill bool) {
 		if ended {
 			return

@@ -47,7 +47,7 @@ func (c *cloudStorage) handle(ctx context.Context, m queue.Message) queue.Verdic
 	ids := make([]string, 0, len(n.Objects))
 	for _, o := range n.Objects {
 		ids = append(ids, objectID(c.bucket, o))
-		_, err := c.read(ctx, o, reading{remember: len(n.Objects) > 1})
+		err := c.readPatiently(ctx, o, reading{remember: len(n.Objects) > 1})
 		if ctx.Err() != nil {
 			return queue.Verdict{} // somebody else goes on, or we later
 		}
@@ -58,10 +58,35 @@ func (c *cloudStorage) handle(ctx context.Context, m queue.Message) queue.Verdic
 	if len(failures) > 0 {
 		return c.failed(ctx, m, n.Kind, failures)
 	}
+	c.status.works()
 	c.state.forget(ids...)
 	c.state.forgetTries(m.ID)
 	c.countMessage(ctx, n.Kind, verdictDeleted)
 	return queue.Verdict{Delete: true}
+}
+
+// The waits while the store is away, with the message on lease: a short outage is not counted as a try by the queue, whose
+// dead-letter policy would else take good messages away. A longer one gives the slot to others.
+const (
+	firstAwayDelay = time.Second
+	maxAwayDelay   = 30 * time.Second
+	maxAway        = 5 * time.Minute
+)
+
+// readPatiently reads an object, and waits where the store is away.
+func (c *cloudStorage) readPatiently(ctx context.Context, o bucket.Object, how reading) error {
+	began := time.Now()
+	for delay := firstAwayDelay; ; delay = min(2*delay, maxAwayDelay) {
+		_, err := c.read(ctx, o, how)
+		if outcomeOf(err) != outcome(bucket.Unavailable) || time.Since(began) > maxAway {
+			return err
+		}
+		c.status.failed(err)
+		c.set.Logger.Warn("Object not read; the store is asked again", zap.Error(err), zap.Duration("in", delay))
+		if !wait(ctx, delay) {
+			return ctx.Err()
+		}
+	}
 }
 
 // noticeError is a message that is no notification.

@@ -11,6 +11,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
 
 	"github.com/siempipe/siempipe/internal/payload"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
@@ -55,7 +56,7 @@ func (c *cloudStorage) read(ctx context.Context, o bucket.Object, how reading) (
 		return torn, err
 	}
 	what := outcomeOf(err)
-	c.telemetry.ReceiverCloudStorageObjects.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", string(what)))))
+	c.countObject(ctx, what)
 	switch what {
 	case outcomeRead, outcomeDoneBefore, outcomeSkipped:
 		c.totals.objects.Add(1)
@@ -67,6 +68,10 @@ func (c *cloudStorage) read(ctx context.Context, o bucket.Object, how reading) (
 		}
 	}
 	return torn, err
+}
+
+func (c *cloudStorage) countObject(ctx context.Context, what outcome) {
+	c.telemetry.ReceiverCloudStorageObjects.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", string(what)))))
 }
 
 func outcomeOf(err error) outcome {
@@ -93,6 +98,10 @@ func outcomeOf(err error) outcome {
 // wanted says whether the configuration asks for an object.
 func (c *cloudStorage) wanted(o bucket.Object) bool {
 	if name := c.bucket.Name(); o.Bucket != "" && name != "" && o.Bucket != name {
+		if _, warned := c.foreign.LoadOrStore(o.Bucket, true); !warned {
+			c.set.Logger.Warn("Notifications name another bucket than the configured one; its objects are left out",
+				zap.String("bucket", o.Bucket), zap.String("configured", name))
+		}
 		return false
 	}
 	return strings.HasPrefix(o.Key, c.cfg.prefix()) && !o.IsFolder() && !c.cfg.own(o)
@@ -126,7 +135,7 @@ func (c *cloudStorage) deliver(ctx context.Context, o bucket.Object, how reading
 		return false, err
 	}
 	defer raw.Close()
-	if known && p.Done && p.ETag == raw.Object().ETag { // CloudTrail's notifications have no ETag to tell by
+	if known && p.Done && p.ETag != "" && p.ETag == raw.Object().ETag { // CloudTrail's notifications have no ETag to tell by
 		return false, errDone
 	}
 	r := &objectReader{c: c, id: id, how: how, raw: raw, object: raw.Object(), base: p.Offset, begun: p}
@@ -186,8 +195,12 @@ func (r *objectReader) read(ctx context.Context) (torn bool, err error) {
 	if flushErr := r.flush(ctx); flushErr != nil {
 		return false, flushErr
 	}
-	if err == nil && r.base == 0 && r.cut < r.begun.Records {
+	var broken *unpack.Error
+	switch {
+	case err == nil && r.base == 0 && r.cut < r.begun.Records:
 		err = errDifferent
+	case errors.As(err, &broken) && r.packed && r.mayGrow(): // the end of the stream is yet to come
+		r.torn, err = true, nil
 	}
 	if err != nil {
 		if errors.Is(err, errDifferent) {
@@ -204,7 +217,7 @@ func (r *objectReader) read(ctx context.Context) (torn bool, err error) {
 
 // add takes a record, or passes over it where it was delivered before.
 func (r *objectReader) add(ctx context.Context, item payload.Item) error {
-	if item.Open && r.object.Grows && r.how.later && r.object.Modified.After(r.how.settled) {
+	if item.Open && r.mayGrow() {
 		r.torn = true
 		return nil
 	}
@@ -226,6 +239,11 @@ func (r *objectReader) add(ctx context.Context, item payload.Item) error {
 		return r.flush(ctx)
 	}
 	return nil
+}
+
+// mayGrow says that more may be appended, and that the object will be looked at again then.
+func (r *objectReader) mayGrow() bool {
+	return r.object.Grows && r.how.later && r.object.Modified.After(r.how.settled)
 }
 
 // flush delivers the batch and remembers how far that is.

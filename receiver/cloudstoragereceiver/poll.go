@@ -93,6 +93,12 @@ func (p *poller) page(ctx context.Context, page []bucket.Object, since time.Time
 		if o.Modified.Before(since) || !p.c.wanted(*o) || p.c.state.through(o) {
 			continue
 		}
+		if o.Archived { // there may be millions, and no try reads them
+			p.c.countObject(ctx, outcome(bucket.Archived))
+			p.c.totals.archived.Add(1)
+			p.c.state.markThrough(o, p.cfg.Overlap)
+			continue
+		}
 		select {
 		case slots <- struct{}{}:
 		case <-ctx.Done():

@@ -3,6 +3,8 @@ package cloudstoragereceiver
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -88,6 +90,16 @@ func TestPoll(t *testing.T) {
 	r.idle(t)
 	once(t, s, want)
 	assert.Equal(t, 2, r.counts(t, "objects", "outcome")["read"], "after the restart only what is new was read")
+
+	// How far it is stands in the log.
+	eventually(t, func() bool { return r.logs.FilterMessage("Progress").Len() > 0 }, func() string { return "no line about progress" })
+	fields := r.logs.FilterMessage("Progress").All()[0].ContextMap()
+	assert.EqualValues(t, 5, fields["records"])
+	assert.EqualValues(t, 2, fields["objects"])
+	assert.Positive(t, fields["bytes"])
+	assert.Contains(t, fields, "lag")
+	assert.Contains(t, fields, "objects_per_second")
+	assert.Equal(t, "AWSLogs/3/new.json", fields["position"])
 }
 
 // TestPollStartTime leaves out what was written before.
@@ -244,4 +256,56 @@ func TestLoop(t *testing.T) {
 	defer whole()
 	_, err := tryStart(t, t.TempDir(), s, p.config)
 	require.ErrorContains(t, err, "this collector itself writes to logs/")
+}
+
+// TestOutage: while the store is away, messages are kept on lease and are not tries; nothing is given up.
+func TestOutage(t *testing.T) {
+	p := startS3(t)
+	m := testpeer.StartMoto(t)
+	queue, _, dead := m.CreateQueue(t, "objects", "1") // a second receive would put the message away
+	text, want := lines("a", 3)
+	p.put("a.json", text)
+	// Between the receiver and the store stands a proxy that is not there at first.
+	address := testpeer.FreeAddress(t)
+	s := newSink()
+	r := start(t, "", s, func(c *Config) {
+		c.S3 = optional(S3Config{Bucket: p.bucket, Region: p.Region, Endpoint: "http://" + address, ForcePathStyle: true})
+		c.Notifications.SQS = optional(SQSConfig{QueueURL: queue, Region: m.Region, Endpoint: m.Endpoint, VisibilityTimeout: 4 * time.Second})
+		c.MaxTries = 1
+	})
+	peer := &awsPeer{Moto: m, t: t, bucket: p.bucket, queue: queue}
+	peer.send(peer.trailMessage("a.json"))
+	eventually(t, func() bool { return r.counts(t, "objects", "outcome")["unavailable"] > 1 }, func() string { return "not tried" })
+	time.Sleep(5 * time.Second) // longer than the lease
+	assert.Empty(t, s.got())
+	forward(t, address, strings.TrimPrefix(p.Endpoint, "http://"))
+	s.waitFor(t, len(want))
+	peer.empty()
+	once(t, s, want)
+	assert.Zero(t, m.Waiting(t, dead))
+}
+
+// forward passes connections to address on to another, until the test ends.
+func forward(t *testing.T, address, to string) {
+	listener, err := net.Listen("tcp", address)
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				peer, err := net.Dial("tcp", to)
+				if err != nil {
+					return
+				}
+				defer peer.Close()
+				go func() { _, _ = io.Copy(peer, conn) }()
+				_, _ = io.Copy(conn, peer)
+			}()
+		}
+	}()
 }

@@ -39,6 +39,7 @@ type cloudStorage struct {
 	totals   totals
 	lastRead atomic.Int64 // Unix time of the last object that was read to its end
 	status   status
+	foreign  sync.Map // names of other buckets that notifications named
 
 	stop    context.CancelFunc
 	stopped sync.WaitGroup

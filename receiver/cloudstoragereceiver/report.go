@@ -13,9 +13,9 @@ import (
 
 // totals is what the receiver has done since its start, for the lines about progress.
 type totals struct {
-	objects, failures, bytes, records, listed, listings atomic.Int64
-	lag                                                 atomic.Int64 // nanoseconds, of the object that was read last
-	position                                            atomic.Pointer[string]
+	objects, failures, bytes, records, listed, listings, archived atomic.Int64
+	lag                                                           atomic.Int64 // nanoseconds, of the object that was read last
+	position                                                      atomic.Pointer[string]
 }
 
 // reportProgress logs progress at an interval, as long as there is any.
@@ -41,7 +41,7 @@ func (c *cloudStorage) reportProgress(ctx context.Context) {
 				zap.Float64("bytes_per_second", float64(t.bytes.Load()-bytes)/seconds),
 			}
 			if position := t.position.Load(); position != nil {
-				fields = append(fields, zap.Int64("listed", t.listed.Load()), zap.String("position", *position))
+				fields = append(fields, zap.Int64("listed", t.listed.Load()), zap.Int64("archived", t.archived.Load()), zap.String("position", *position))
 			}
 			c.set.Logger.Info("Progress", fields...)
 			objects, bytes, listed, last = t.objects.Load(), t.bytes.Load(), t.listed.Load(), now
