@@ -159,6 +159,10 @@ func (b *Batch) Commit(ctx context.Context) error {
 		return err
 	}
 	if len(data) > head || len(b.chunks) > 0 {
+		if err := b.stillOwner(ctx); err != nil {
+			b.Abort()
+			return err
+		}
 		ops := append(b.chunks, Op{Kind: Set, Key: logKey(t.next), Value: data}, Op{Kind: Get, Key: keyMeta})
 		if err := t.store.Batch(ctx, ops); err != nil {
 			b.Abort()
@@ -191,6 +195,23 @@ func (b *Batch) Commit(ctx context.Context) error {
 		t.sweep = nil
 	}
 	return nil
+}
+
+// ownerInterval is how old the knowledge may be that no other collector has opened the state, in milliseconds. Each write is
+// checked too, but after it was done; whoever pauses for longer must not write at all before looking.
+const ownerInterval = 1000
+
+func (b *Batch) stillOwner(ctx context.Context) error {
+	t := b.t
+	if b.now-t.checked < ownerInterval && b.now >= t.checked {
+		return nil
+	}
+	root := []Op{{Kind: Get, Key: keyMeta}}
+	if err := t.store.Batch(ctx, root); err != nil {
+		return fmt.Errorf("read the state: %w", err)
+	}
+	t.checked = b.now
+	return t.checkOwner(root[0].Value)
 }
 
 // appendEntry appends what a batch changed in one entry.

@@ -249,7 +249,6 @@ func (b *Batch) closeScans() {
 			for n := range sc.scopes {
 				b.rest.Closed = append(b.rest.Closed, closed{n, sc.Start, 1<<16 - 1})
 			}
-			slices.SortFunc(b.rest.Closed, func(a, c closed) int { return cmp.Compare(a.Scope, c.Scope) })
 		case b.now-max(sc.Last, sc.Created) >= longest:
 			b.rest.Dropped = append(b.rest.Dropped, name)
 		}

@@ -177,6 +177,8 @@ func TestOnlyOneUsesTheState(t *testing.T) {
 	second.restart()
 	require.Equal(t, "unchanged new*", second.see(finding("f-1", ""), finding("f-2", "")))
 
+	before := second.store.clone()
+	first.wait(2 * time.Second)
 	batch, err := first.Begin(first.clock)
 	require.NoError(t, err)
 	obs := make([]Observation, 1)
@@ -185,6 +187,7 @@ func TestOnlyOneUsesTheState(t *testing.T) {
 	require.NoError(t, batch.Load(t.Context(), []*Observation{&obs[0]}))
 	batch.Decide(&obs[0])
 	require.ErrorIs(t, batch.Commit(t.Context()), ErrTakenOver)
+	require.Equal(t, before.data, second.store.data, "it wrote nothing")
 	_, err = first.Begin(first.clock)
 	require.ErrorIs(t, err, ErrTakenOver)
 	require.NoError(t, first.Close(t.Context()))

@@ -82,6 +82,7 @@ type Tracker struct {
 	clock     int64 // the last now, in milliseconds
 	sweep     *sweep
 	swept     int64 // when the last sweep began
+	checked   int64 // when the storage was asked whose state this is
 	lost      error // another collector has opened the state
 
 	// Damaged counts entries and pages that could not be read and were given up.
