@@ -120,3 +120,27 @@ func TestKubernetesExample(t *testing.T) {
 	out, err := run(t, env, "validate", "--config", "../../examples/cloud-storage-to-kafka.yaml")
 	require.NoError(t, err, out)
 }
+
+// TestLoopIsRefused: a receiver under the exporter's own root does not start; the exporter tells it through the process alone.
+func TestLoopIsRefused(t *testing.T) {
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	config := `
+receivers:
+  cloud_storage:
+    s3: {bucket: acme-siem, prefix: Panoptica/other/, region: eu-central-1}
+    notifications: {sqs: {queue_url: "https://sqs.eu-central-1.amazonaws.com/111122223333/q"}}
+processors:
+  siem:
+exporters:
+  panoptica_s3: {bucket: acme-siem, region: eu-central-1}
+service:
+  telemetry: {metrics: {level: none}}
+  pipelines:
+    logs: {receivers: [cloud_storage], processors: [siem], exporters: [panoptica_s3]}
+`
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(config), 0o600))
+	out, err := run(t, nil, "--config", path)
+	require.Error(t, err, "it must not start")
+	assert.Contains(t, out, "s3.bucket: this collector itself writes to acme-siem/Panoptica")
+}
