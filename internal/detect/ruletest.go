@@ -131,10 +131,16 @@ func logText(n *yaml.Node) (string, error) {
 	return string(dst), err
 }
 
+// maxLog is the longest record of a test, in bytes: aliases can multiply a short text.
+const maxLog = 1 << 20
+
 // appendYAML appends a YAML value as JSON, keys in their order.
 func appendYAML(dst []byte, n *yaml.Node, depth int) ([]byte, error) {
 	if depth > jsonscan.MaxDepth {
 		return dst, fmt.Errorf("line %d: nested deeper than %d", n.Line, jsonscan.MaxDepth)
+	}
+	if len(dst) > maxLog {
+		return dst, fmt.Errorf("line %d: longer than %d bytes", n.Line, maxLog)
 	}
 	var err error
 	switch n.Kind {
