@@ -87,18 +87,25 @@ service:
 	defer cancel()
 	require.NoError(t, c.WaitReady(ctx, "http://"+health))
 	acked := l.end()
-	s := waitStored(t, server, "kills", acked, time.Minute)
+	waitStored(t, server, "kills", acked, time.Minute)
 	require.NoError(t, c.Stop(30*time.Second))
-	s = readStored(t, server, "kills")
+	s := readStored(t, server, "kills")
 
+	lost := 0
+	for id := range acked {
+		if s.seen[id] == 0 {
+			lost++
+		}
+	}
 	unacked := 0 // posted, stored, and killed before the answer
 	for id := range s.seen {
 		if !acked[id] {
 			unacked++
 		}
 	}
-	t.Logf("killed after %v: %d records accepted, 0 lost; %d posts refused or cut and sent again; %d duplicates (one record up to %d times), %d more that were stored without an answer; %d objects",
-		moments, len(acked), l.refused.Load(), s.duplicates(), s.often(), unacked, s.objects)
+	t.Logf("killed after %v: %d records accepted, %d lost; %d posts refused or cut and sent again; %d duplicates (one record up to %d times), %d more that were stored without an answer; %d objects",
+		moments, len(acked), lost, l.refused.Load(), s.duplicates(), s.often(), unacked, s.objects)
+	assert.Zero(t, lost)
 	assert.Greater(t, len(acked), 1000, "there was hardly any load")
 	assert.Positive(t, l.refused.Load())
 }
