@@ -113,6 +113,29 @@ func TestRsyslogRestartedUnderLoad(t *testing.T) {
 	}
 }
 
+// TestFailoverToASecondRsyslog: the first goes away under load, and comes back.
+func TestFailoverToASecondRsyslog(t *testing.T) {
+	first, second := testpeer.StartRsyslog(t), testpeer.StartRsyslog(t)
+	r := start(t, []string{"pipe_syslog"}, fmt.Sprintf("  pipe_syslog:\n    endpoints: [%q, %q]\n    failback_interval: 300ms\n    tls: {insecure: true}\n%s",
+		first.Endpoint(testpeer.SyslogOctet), second.Endpoint(testpeer.SyslogOctet), quick))
+	stop := make(chan struct{})
+	var loaded sync.WaitGroup
+	n := 0
+	loaded.Go(func() { n = load(t, r, stop) })
+	time.Sleep(400 * time.Millisecond)
+	require.Empty(t, second.Messages(t, testpeer.SyslogOctet), "only when the first fails")
+	first.Stop(t, syscall.SIGTERM)
+	waitFor(t, func() bool { return len(second.Messages(t, testpeer.SyslogOctet)) > 0 }, func() string { return "no failover" })
+	first.Start(t)
+	before := len(first.Messages(t, testpeer.SyslogOctet))
+	waitFor(t, func() bool { return len(first.Messages(t, testpeer.SyslogOctet)) > before }, func() string { return "no failback" })
+	close(stop)
+	loaded.Wait()
+	allArrive(t, r, n, func() []string {
+		return append(first.Messages(t, testpeer.SyslogOctet), second.Messages(t, testpeer.SyslogOctet)...)
+	})
+}
+
 // TestCertificatesReplacedUnderLoad: a new authority, and new certificates on both sides; the old ones are trusted by
 // nobody any more.
 func TestCertificatesReplacedUnderLoad(t *testing.T) {

@@ -301,6 +301,23 @@ func TestFailover(t *testing.T) {
 		arrives(t, good, msgs)
 		require.Empty(t, bad.received())
 	})
+	t.Run("each is asked for by its own name", func(t *testing.T) {
+		cert, pool := certificate(t)
+		names := make(chan string, 10)
+		l := tls.NewListener(listen(t, "tcp", "127.0.0.1:0"), &tls.Config{Certificates: []tls.Certificate{cert},
+			GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) { names <- hello.ServerName; return nil, nil }})
+		p := newPeer(t, l).start()
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		require.NoError(t, err)
+		for want, server := range map[string]string{"localhost": "", "siem.example.com": "siem.example.com"} {
+			w := newWriter(t, WriterConfig{Network: TCP, Endpoints: []string{"localhost:" + port},
+				TLS: func(context.Context) (*tls.Config, error) { return &tls.Config{RootCAs: pool, ServerName: server}, nil }})
+			_, err := w.Write(t.Context(), numbered(1, 1))
+			require.Equal(t, want, <-names, "SNI")
+			require.Equal(t, server == "", err == nil, "the certificate is for localhost: %v", err)
+		}
+		arrives(t, p, numbered(1, 1))
+	})
 	t.Run("udp", func(t *testing.T) {
 		gone, err := net.ListenPacket("udp", "127.0.0.1:0")
 		require.NoError(t, err)
