@@ -359,9 +359,10 @@ func FuzzRule(f *testing.F) {
 	f.Add(fmt.Sprintf(correlated, "value_count", "gte: 2, field: ip", "generate: true"))
 	f.Add(head + "tests: &x [{name: n, log: *x, matches: true}]\n")
 	f.Add(head + "siempipe: {context: '{o}', severity: &s [{if: *s, level: low}]}\n")
+	mapping := sigma.Builtin()
 	f.Fuzz(func(t *testing.T, text string) {
 		parsed, _ := sigma.Parse("f.yml", []byte(text))
-		set, _ := NewRuleSet(parsed, sigma.Builtin())
+		set, _ := NewRuleSet(parsed, mapping)
 		for _, r := range set.Rules {
 			if tests, _ := ParseTests(r.Rule); len(tests) < 5 {
 				repeated := false

@@ -215,9 +215,6 @@ func (c *compiled) prepare() {
 				c.set[text] = struct{}{}
 			}
 		}
-		if c.keyword { // a keyword always has asterisks round it; here for completeness
-			c.shape = contains
-		}
 	case testRegexp:
 		c.re = regexp.MustCompile(c.regexp) // the parser compiled it
 		c.needs = []byte(needed(c.regexp))
