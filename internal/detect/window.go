@@ -2,7 +2,6 @@ package detect
 
 import (
 	"container/list"
-	"encoding/json"
 	"slices"
 	"sync"
 	"time"
@@ -257,99 +256,6 @@ func (t *tx) match(key string, period time.Duration, threshold int, at int64, id
 	return counted{window: x}
 }
 
-// correlate counts a record for a correlation. value is the hash of what is counted, 0 to count records.
-func (t *tx) correlate(key string, span time.Duration, count int, at int64, id string, value uint64) counted {
-	if x := t.w.find(key, at); x != nil {
-		t.touch(x)
-		x.last = max(x.last, at)
-		x.count++
-		return counted{window: x}
-	}
-	var x *window
-	for _, other := range t.w.byKey[key] {
-		if len(other.entries) > 0 {
-			x = other
-		}
-	}
-	if x == nil {
-		x = t.add(key, int64(span), at)
-	} else {
-		t.touch(x)
-	}
-	if !t.enter(x, entry{At: at, ID: hash(id), Value: value}) {
-		t.w.counts.Duplicate++
-		return counted{window: x}
-	}
-	if len(x.samples) < maxSamples && id != "" {
-		x.samples = append(x.samples, cut(id))
-	} else if id != "" { // the latest say more than those that slid out
-		copy(x.samples, x.samples[1:])
-		x.samples[maxSamples-1] = cut(id)
-	}
-	if from, n, ok := x.enough(at, count); ok {
-		x.start, x.last, x.count = from, max(x.last, at), n
-		x.fired, x.entries = true, nil
-		return counted{window: x, fired: true}
-	}
-	return counted{window: x}
-}
-
-// enter puts an entry in its place and drops those that have slid out. It reports whether the entry is new.
-func (t *tx) enter(x *window, e entry) bool {
-	for i := range x.entries {
-		old := &x.entries[i]
-		if e.ID != 0 && old.ID == e.ID {
-			return false
-		}
-		if e.Value != 0 && old.Value == e.Value { // of each value only the latest is held
-			if old.At >= e.At {
-				return true
-			}
-			x.entries = slices.Delete(x.entries, i, i+1)
-			break
-		}
-	}
-	if len(x.entries) > 0 && e.At < x.entries[len(x.entries)-1].At {
-		t.w.counts.Late++
-	}
-	i, _ := slices.BinarySearchFunc(x.entries, e.At, func(a entry, at int64) int {
-		if a.At <= at {
-			return -1
-		}
-		return 1
-	})
-	x.entries = slices.Insert(x.entries, i, e)
-	newest := x.entries[len(x.entries)-1].At
-	drop := 0
-	for drop < len(x.entries)-1 && newest-x.entries[drop].At >= 2*x.period { // late records may still need them
-		drop++
-	}
-	x.entries = slices.Delete(x.entries, 0, drop)
-	x.start, x.last = x.entries[0].At, newest
-	return true
-}
-
-// enough looks for a span of the period with count entries that the entry at the time is in.
-func (x *window) enough(at int64, count int) (from int64, n int, ok bool) {
-	for i := range x.entries {
-		first := x.entries[i].At
-		if at-first >= x.period {
-			continue
-		}
-		if first > at {
-			break
-		}
-		end := i
-		for end < len(x.entries) && x.entries[end].At-first < x.period {
-			end++
-		}
-		if end-i >= count {
-			return first, end - i, true
-		}
-	}
-	return 0, 0, false
-}
-
 // commit makes the changes last and hands what has to be written to the store to write, which may be nil, before
 // anything else is counted. Windows over the limits are forgotten.
 func (t *tx) commit(write func([]Change)) {
@@ -427,75 +333,4 @@ func (t *tx) unlock() {
 		t.done = true
 		t.w.mu.Unlock()
 	}
-}
-
-// Sweep forgets windows that nothing joined for their period and the linger time, and hands what to delete to write, which
-// may be nil.
-func (w *Windows) Sweep(write func([]Change)) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	now := w.now().UnixNano()
-	var changes []Change
-	for e := w.lru.Front(); e != nil; {
-		x := e.Value.(*window)
-		e = e.Next()
-		if now-x.touched < int64(w.limits.Linger) {
-			break // those behind were touched later
-		}
-		if now-x.touched-int64(w.limits.Linger) >= x.period {
-			w.remove(x)
-			w.counts.Expired++
-			changes = append(changes, Change{Slot: x.slot})
-		}
-	}
-	if write != nil && len(changes) > 0 {
-		write(changes)
-	}
-}
-
-// stored is a window in the store.
-type stored struct {
-	Key     string          `json:"key"`
-	Period  int64           `json:"period"`
-	Start   int64           `json:"start"`
-	Last    int64           `json:"last"`
-	Count   int             `json:"count"`
-	Fired   bool            `json:"fired,omitempty"`
-	AlertID string          `json:"alert_id,omitempty"`
-	IDs     []uint64        `json:"ids,omitempty"`
-	Samples []string        `json:"samples,omitempty"`
-	Entries []entry         `json:"entries,omitempty"`
-	Draft   json.RawMessage `json:"draft,omitempty"`
-}
-
-func (x *window) encode() []byte {
-	data, err := json.Marshal(stored{x.key, x.period, x.start, x.last, x.count, x.fired, x.alertID, x.ids, x.samples, x.entries, x.draft})
-	if err != nil { // the draft is JSON that was checked
-		return []byte("{}")
-	}
-	return data
-}
-
-// Restore takes a window out of the store again. It counts as touched now, so that what waited while nothing ran can
-// still join it. The error says why it is left out.
-func (w *Windows) Restore(slot int, data []byte) error {
-	var s stored
-	if err := json.Unmarshal(data, &s); err != nil {
-		return err
-	}
-	if s.Key == "" || s.Period <= 0 || s.Count < 0 || s.Last < s.Start {
-		return errBroken
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for ; w.next <= slot; w.next++ {
-		if w.next != slot {
-			w.free = append(w.free, w.next)
-		}
-	}
-	w.free = slices.DeleteFunc(w.free, func(other int) bool { return other == slot })
-	x := &window{key: s.Key, slot: slot, period: s.Period, start: s.Start, last: s.Last, touched: w.now().UnixNano(), count: s.Count,
-		fired: s.Fired, alertID: s.AlertID, ids: s.IDs, samples: s.Samples, entries: s.Entries, draft: s.Draft}
-	w.insert(x)
-	return nil
 }
