@@ -24,9 +24,9 @@ const (
 func (w *Writer) writeStream(ctx context.Context, c *connection, msgs [][]byte, repeats []uint8) (sent int, err error) {
 	w.ends = w.ends[:0]
 	written, framed, acked := 0, 0, 0
-	begun := time.Now()
+	deadline, _ := ctx.Deadline() // each Write has one
 	for next := 0; next < len(msgs) && err == nil; {
-		if next > 0 && time.Since(begun) > w.cfg.Timeout/2 {
+		if next > 0 && time.Until(deadline) < w.cfg.Timeout/2 {
 			msgs = msgs[:next]
 			break
 		}
@@ -43,7 +43,7 @@ func (w *Writer) writeStream(ctx context.Context, c *connection, msgs [][]byte, 
 		n, err = c.Write(w.frames)
 		written += n
 		c.note(err)
-		if err != nil && c.Conn == c.socket { // TLS cannot go on after a write that failed
+		if err != nil && n > 0 && c.Conn == c.socket { // TLS cannot go on after a write that failed
 			torn := w.ends[sort.SearchInts(w.ends, written)] - framed
 			c.rest = append(c.rest[:0], w.frames[n:torn]...)
 		}
@@ -63,7 +63,11 @@ func (w *Writer) writeStream(ctx context.Context, c *connection, msgs [][]byte, 
 	}
 	if sent = len(msgs); err != nil {
 		sent = sort.SearchInts(w.ends, acked+1)
-		w.repeat(sort.SearchInts(w.ends, written+1) - sent)
+		repeated := sort.SearchInts(w.ends, written+1) - sent
+		if len(c.rest) > 0 {
+			repeated++ // it will be completed
+		}
+		w.repeat(repeated)
 	}
 	now := time.Now()
 	for i, msg := range msgs[:sent] {

@@ -183,7 +183,9 @@ func TestPeerThatStalls(t *testing.T) {
 	p := newPeer(t, l)
 	p.stall = make(chan struct{})
 	p.start()
-	w := newWriter(t, WriterConfig{Network: TCP, Endpoints: []string{l.Addr().String()}, Timeout: 300 * time.Millisecond})
+	config := WriterConfig{Network: TCP, Endpoints: []string{l.Addr().String()}, Timeout: 300 * time.Millisecond}
+	repeated := repeats(&config)
+	w := newWriter(t, config)
 	msgs := numbered(40_000, 1000)
 	start := time.Now()
 	sent, err := w.Write(context.Background(), msgs)
@@ -194,7 +196,12 @@ func TestPeerThatStalls(t *testing.T) {
 	close(p.stall)
 	writeAll(t, w, msgs[sent:])
 	arrives(t, p, msgs)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	require.Zero(t, w.Finish(ctx), "the connections that were given up have brought what was begun")
 	_, duplicates := compare(msgs, p.received())
+	require.LessOrEqual(t, int64(duplicates), repeated.Load())
+	require.Zero(t, p.torn)
 	t.Logf("%d sent before the stall, %d duplicates", sent, duplicates)
 }
 
