@@ -1,4 +1,5 @@
-# Go and make are all it needs: ocb, mdatagen and staticcheck are built from their pinned modules in internal/tools.
+# Go and make are all it needs, and a C compiler for fluentbit and test: ocb, mdatagen and staticcheck are built from their
+# pinned modules in internal/tools.
 TOOLS := $(CURDIR)/build/tools
 OURS  := $(shell find receiver processor exporter internal rules fluentbit -name '*.go' ! -name '*_test.go' ! -path 'internal/tools/*' -o -name schema.json -o -name mapping.yml -o -path "rules/*.yml")
 # The core, which must reach no OpenTelemetry package. otelrecord is the bridge; the others only run in tests.

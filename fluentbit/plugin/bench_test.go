@@ -51,7 +51,7 @@ func perRecord(b *testing.B, before time.Duration) {
 func BenchmarkChunk(b *testing.B) {
 	for name, data := range benchChunks() {
 		b.Run(name, func(b *testing.B) {
-			i, _ := instance(b, keys{"output": "directory", "directory": b.TempDir()})
+			i, _ := instance(b, keys{"output": "directory", "directory": b.TempDir(), "format": "panoptica"})
 			w := i.workers.Get().(*worker)
 			a := &attempt{at: at}
 			w.run(data, a)

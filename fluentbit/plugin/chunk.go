@@ -226,8 +226,8 @@ func (c *chunk) readBody(e *event, start int, head msgpackjson.Token) (end int, 
 		if err != nil {
 			return 0, err
 		}
-		if name.Kind == msgpackjson.String {
-			switch use := c.use(b[name.Data:name.Next], value, b, head.Len); use {
+		if name.Kind == msgpackjson.String && (c.recordKey != "" || name.Len == len("log") || name.Len == len("message")) {
+			switch c.use(b[name.Data:name.Next], value, b, head.Len) {
 			case wins:
 				c.arena, e.raw = out[:from], text(b[value.Data:value.Next])
 				return msgpackjson.Skip(b, start)

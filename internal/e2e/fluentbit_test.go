@@ -199,6 +199,44 @@ pipeline:
 	assert.Equal(t, want, got)
 }
 
+// TestFluentBitReload: after hot reloads records go on, and none is lost or repeated.
+func TestFluentBitReload(t *testing.T) {
+	binary := fluentBit(t)
+	dir := t.TempDir()
+	in := filepath.Join(dir, "in.ndjson")
+	require.NoError(t, os.WriteFile(in, nil, 0o600))
+	r := startFluent(t, binary, fmt.Sprintf(`
+service: {flush: 1, grace: 5, hot_reload: on}
+pipeline:
+  inputs:
+    - {name: tail, tag: t, path: %[1]s/in.ndjson, db: %[1]s/in.db, read_from_head: on, refresh_interval: 1}
+  outputs:
+    - {name: siempipe, match: t, output: directory, directory: %[1]s/out, workers: 1}
+`, dir))
+	started := "[output:siempipe] to directory"
+	const rounds, each = 4, 200
+	for n := range rounds {
+		waitFor(t, func() bool { return strings.Count(r.log.String(), started) > n }, func() string { return "it does not start again" })
+		file, err := os.OpenFile(in, os.O_APPEND|os.O_WRONLY, 0o600)
+		require.NoError(t, err)
+		for i := range each {
+			fmt.Fprintf(file, `{"alert_id":"f-%d-%d","detection_type":"other"}`+"\n", n, i)
+		}
+		require.NoError(t, file.Close())
+		want := (n + 1) * each
+		waitFor(t, func() bool { return total(linesOf(t, filepath.Join(dir, "out"))) >= want }, func() string {
+			return fmt.Sprintf("%d of %d after %d reloads", total(linesOf(t, filepath.Join(dir, "out"))), want, n)
+		})
+		if n < rounds-1 {
+			require.NoError(t, r.cmd.Process.Signal(syscall.SIGHUP))
+		}
+	}
+	r.stop(t, syscall.SIGTERM)
+	got := linesOf(t, filepath.Join(dir, "out"))
+	assert.Len(t, got, rounds*each)
+	assert.Equal(t, rounds*each, total(got))
+}
+
 // TestFluentBitSaysWhatIsWrong: a wrong value ends the start, with key, value and what is allowed in Fluent Bit's own log.
 func TestFluentBitSaysWhatIsWrong(t *testing.T) {
 	binary := fluentBit(t)

@@ -27,6 +27,7 @@ const library = "../../bin/out_siempipe.so"
 // pluginHost is the C program that loads the plugin as Fluent Bit does.
 type pluginHost struct {
 	t     *testing.T
+	pid   int
 	in    io.WriteCloser
 	lines chan string
 	log   []string
@@ -50,7 +51,7 @@ func startHost(t *testing.T) *pluginHost {
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	h := &pluginHost{t: t, in: in, lines: make(chan string, 1000)}
+	h := &pluginHost{t: t, pid: cmd.Process.Pid, in: in, lines: make(chan string, 1000)}
 	go func() {
 		defer close(h.lines)
 		for s := bufio.NewScanner(stdout); s.Scan(); {
@@ -325,4 +326,41 @@ func TestPluginToS3(t *testing.T) {
 	}
 	assert.ElementsMatch(t, []string{"other", "other", "test"}, keys)
 	assert.Equal(t, "exit 1", h.exit(id))
+}
+
+// TestPluginLeaksNothing: instances that come and go, as at a hot reload, leave no file, connection or thread behind.
+func TestPluginLeaksNothing(t *testing.T) {
+	h := startHost(t)
+	dir := t.TempDir()
+	address, _ := lineListener(t)
+	chunk := msgpacktest.AppendRaw(nil, time.Now(), "log", `{"alert_id":"f-1"}`)
+	round := func() {
+		for _, keys := range []map[string]string{
+			{"output": "directory", "directory": dir},
+			{"output": "syslog", "endpoint": address, "tls_insecure": "on", "framing": "newline"},
+			{"output": "s3", "bucket": "acme-siem", "region": "us-east-1", "endpoint": "http://127.0.0.1:1"},
+		} {
+			id, answer := h.init(keys)
+			require.Equal(t, "init 1", answer)
+			if keys["output"] != "s3" {
+				require.Equal(t, once, h.flush(id, chunk, 1, 1))
+			}
+			require.Equal(t, "exit 1", h.exit(id))
+		}
+	}
+	count := func(what string) int {
+		entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/%s", h.pid, what))
+		require.NoError(t, err)
+		return len(entries)
+	}
+	for range 10 { // threads and pools of the Go runtime
+		round()
+	}
+	files, threads := count("fd"), count("task")
+	const rounds = 60
+	for range rounds {
+		round()
+	}
+	assert.LessOrEqual(t, count("fd"), files+2)
+	assert.LessOrEqual(t, count("task"), threads+8)
 }
