@@ -13,7 +13,7 @@ import (
 )
 
 // Format stands in siem.format of findings that are made here.
-const Format = "detection"
+const Format = record.FormatDetection
 
 // Limits of a finding.
 const (

@@ -20,6 +20,9 @@ const (
 	Scan = "scan"
 )
 
+// FormatDetection is the format of findings that the detection processor makes: no source writes it.
+const FormatDetection = "detection"
+
 // Attribute names of a record inside the Collector; the contract with everything behind the siem processor.
 const (
 	AttrEventType = "siem.event_type"

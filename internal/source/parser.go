@@ -159,6 +159,9 @@ func (p *Parser) formatOf(name string) (*Format, error) {
 			return p.last, nil
 		}
 		f, ok := Lookup(name)
+		if !ok && name == record.FormatDetection { // made by another collector, whose attributes came with it
+			f, ok = &detection, true
+		}
 		if !ok {
 			return nil, unknownFormat(name)
 		}
