@@ -313,6 +313,21 @@ func TestBackfillGoesOnLive(t *testing.T) {
 	b.wait(32)
 }
 
+// A window that grew over empty months does not swallow the busy days behind them.
+func TestWindowShrinks(t *testing.T) {
+	start := time.Date(2025, 3, 1, 0, 0, 0, 0, time.UTC)
+	busy := start.Add(61 * 24 * time.Hour)
+	b := newBench(t, func(c *Config) { c.StartTime, c.EndTime, c.MaxPages = start, busy.Add(24*time.Hour), 4 })
+	for i := range 24 * 60 {
+		b.api.Add(perceptionpointtest.Scan(i, busy.Add(time.Duration(i)*time.Minute), "CLN"))
+	}
+	b.start()
+	b.until(func() bool { return b.logged("Backfill complete") || b.logged("max_pages") }, "not complete", nil)
+	assert.False(t, b.logged("max_pages"))
+	b.onceEach(24 * 60)
+	assert.Less(t, len(b.api.Requests()), 200)
+}
+
 // The stored place must not lie in the future for good, whatever clock put it there.
 func TestPlaceInTheFuture(t *testing.T) {
 	b := newBench(t, nil)

@@ -55,6 +55,9 @@ type stream struct {
 // errRestart asks for the window to be listed from its first page again.
 var errRestart = errors.New("the list begins again")
 
+// errTooWide says that a window that grew over a time without scans holds more than one page: it may be a month of them.
+var errTooWide = errors.New("the window is too wide")
+
 // errDone says that a backfill is at its end.
 var errDone = errors.New("backfill done")
 
@@ -145,10 +148,9 @@ func (s *stream) poll(ctx context.Context) error {
 			return err
 		}
 		from = w.End
+		length = int64(s.cfg.Window / time.Second)
 		if n == 0 {
-			length = min(2*length, int64(maxGrowth/time.Second))
-		} else {
-			length = int64(s.cfg.Window / time.Second)
+			length = max(length, min(2*(w.End-w.Start), int64(maxGrowth/time.Second)))
 		}
 	}
 	if recheck {
@@ -216,6 +218,10 @@ func (s *stream) address(w *window) string {
 func (s *stream) list(ctx context.Context, w *window) (n int, err error) {
 	s.state.Window = w
 	n, err = s.follow(ctx, w)
+	if errors.Is(err, errTooWide) {
+		w.End = w.Start + int64(s.cfg.Window/time.Second)
+		n, err = s.follow(ctx, w)
+	}
 	if errors.Is(err, errRestart) {
 		s.logger.Warn("A page cannot be asked for any more; its list begins again", zap.Error(err))
 		w.Next, w.Pages = "", 0
@@ -258,6 +264,9 @@ func (s *stream) follow(ctx context.Context, w *window) (n int, err error) {
 		p, err := s.fetch(ctx, address)
 		if err != nil {
 			return n, err
+		}
+		if w.Pages == 0 && p.next != "" && time.Duration(w.End-w.Start)*time.Second > s.cfg.Window {
+			return n, errTooWide
 		}
 		if err := s.take(ctx, w, p); err != nil {
 			return n, err
