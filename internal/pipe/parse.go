@@ -73,6 +73,19 @@ const (
 // 1,024 characters; whether that counts the header, or bytes, is not documented.
 const limitReached = 1000
 
+// lineLimit is the vendor's limit itself. A line of exactly that length, in bytes or characters, with its header or without, was
+// cut: its last value is not whole, though all keys are there.
+const lineLimit = 1024
+
+// isCut reports whether a line, whose message begins at start, is of exactly the vendor's limit.
+func isCut(line string, start int) bool {
+	if len(line) < lineLimit {
+		return false
+	}
+	n := utf8.RuneCountInString(line)
+	return len(line) == lineLimit || len(line)-start == lineLimit || n == lineLimit || n-utf8.RuneCountInString(line[:start]) == lineLimit
+}
+
 // maxHeader bounds the syslog header before the first key.
 const maxHeader = 512
 
@@ -81,7 +94,7 @@ type LineInfo struct {
 	Header string // what stood before the first key: octet count, PRI, timestamp, host; empty without header
 	// Ambiguous: a value may have forged pairs: a key was repeated, or stood where the vendor does not write it.
 	Ambiguous bool
-	// Truncated: the line is at the length limit, and its end is missing or cannot be told from a forged one.
+	// Truncated: the line was cut, or is so long that its end may be missing or cannot be told from a forged one.
 	Truncated bool
 }
 
@@ -112,7 +125,7 @@ func Parse(dst []Pair, line string) (pairs []Pair, info LineInfo, err error) {
 		return dst, info, errNoKey
 	}
 	info.Header = strings.TrimRight(line[:start], " \uFEFF")
-	l := parsedLine{atLimit: length >= limitReached || cutRune}
+	l := parsedLine{atLimit: length >= limitReached || cutRune, cut: cutRune || isCut(line, start)}
 	for k != keyCount {
 		from := start + len(vendorKeys[k].name) + 1
 		next, nextKey := nextPair(line, from)
@@ -141,6 +154,7 @@ type parsedLine struct {
 	seen      uint16 // bit of each key
 	ambiguous bool
 	atLimit   bool
+	cut       bool // certainly
 
 	hostile  bool  // a hostile value stood before
 	rank     uint8 // highest since then
@@ -188,7 +202,7 @@ func (l *parsedLine) judge(info *LineInfo) {
 	adverse := isAdverse(l.values[keyVerdict])
 	hasVerdict := l.seen&(1<<keyVerdict) != 0
 	info.Ambiguous = l.ambiguous
-	info.Truncated = l.atLimit && (!adverse || l.seen&(1<<keySample) == 0)
+	info.Truncated = l.cut || l.atLimit && (!adverse || l.seen&(1<<keySample) == 0)
 	if !adverse && (info.Truncated || hasVerdict && (l.late || l.shadowed)) {
 		l.values[keyVerdict] = VerdictUnknown
 		l.seen |= 1 << keyVerdict

@@ -80,6 +80,13 @@ func TestParse(t *testing.T) {
 		{"cut inside the key behind malicious", head + long + middle + "Verdict:MAL|Sam", false, true, map[string]string{"Verdict": "MAL"}},
 		{"cut at the pipe behind malicious", head + long + middle + "Verdict:MAL|", false, true, map[string]string{"Verdict": "MAL"}},
 		{"long, whole", head + long + middle + "Verdict:MAL|Sample:s", false, false, map[string]string{"Verdict": "MAL"}},
+		{"the last value cut at the limit", cutTo(head+long[:700]+middle+"Verdict:MAL|Action:Quarantined|Sample:"+long, 1024), false, true,
+			map[string]string{"Verdict": "MAL", "Action": "Quarantined"}},
+		{"cut at the limit behind a header", "<14>Feb  4 07:07:35 pp01 " + cutTo(head+long[:700]+middle+"Verdict:MAL|Sample:"+long, 1024), false, true,
+			map[string]string{"Verdict": "MAL"}},
+		{"cut at characters", head + strings.Repeat("é", 700) + middle + "Verdict:MAL|Sample:" + long[:1024-len(head+middle+"Verdict:MAL|Sample:")-700], false, true,
+			map[string]string{"Verdict": "MAL"}},
+		{"one byte below the limit", cutTo(head+long[:700]+middle+"Verdict:MAL|Sample:"+long, 1023), false, false, map[string]string{"Verdict": "MAL"}},
 		{"all forged, the vendor's cut off", head + "x" + middle + "Verdict:CLN|Sample:" + long, false, true, map[string]string{"Verdict": "unknown"}},
 		{"cut character", head + "x" + middle + "Verdict:CLN|Sample:caf\xc3", false, true, map[string]string{"Sample": "caf", "Verdict": "unknown"}},
 		{"short without verdict", head + "x" + middle + "Sample:s", false, false, map[string]string{"Verdict": "-"}},
@@ -98,6 +105,9 @@ func TestParse(t *testing.T) {
 		}
 	}
 }
+
+// cutTo is what the vendor's limit leaves of a line.
+func cutTo(line string, n int) string { return line[:n] }
 
 // get is the value of a key, "-" without one.
 func get(pairs []Pair, key string) string {
