@@ -328,13 +328,13 @@ func (e *event) readMetadata(b []byte, i int) (end int, err error) {
 	return end, nil
 }
 
-// textOf is the text of a member, "" when there is none.
+// textOf is a copy of the text of a member, "" when there is none: parsers remember the last header line beyond the chunk.
 func textOf(b []byte, head msgpackjson.Token, name string) string {
 	t, ok := member(b, head, name)
 	if !ok || t.Kind != msgpackjson.String {
 		return ""
 	}
-	return text(b[t.Data:t.Next])
+	return string(b[t.Data:t.Next])
 }
 
 // member finds a member of the map with head, in data that can be skipped.

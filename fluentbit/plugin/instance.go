@@ -89,6 +89,11 @@ func (i *Instance) logf(level Level, format string, args ...any) {
 
 // Close waits for the flushes that run and lets go of connections and files.
 func (i *Instance) Close() {
+	defer func() {
+		if r := recover(); r != nil {
+			i.logf(Error, "panic at the end: %v\n%s", r, debug.Stack())
+		}
+	}()
 	i.flushes.Wait()
 	if err := i.sink.close(); err != nil {
 		i.logf(Warn, "%s: %v", i.sink, err)
@@ -105,23 +110,16 @@ func (i *Instance) Flush(tag string, data []byte) (result Result) {
 	defer i.flushes.Done()
 	a := i.retries.take(data)
 	if a == nil {
-		a = &attempt{at: i.now(), list: i.list()}
+		a = &attempt{at: i.now()}
 	}
 	defer func() {
-		r := recover()
-		if r == nil {
-			return
+		if r := recover(); r != nil {
+			result = i.panicked(tag, data, a, r)
 		}
-		a.panics++
-		i.logf(Error, "%s: panic in a flush of %d bytes: %v\n%s", tag, len(data), r, debug.Stack())
-		if a.panics >= maxPanics {
-			i.logf(Error, "%s: chunk of %d bytes given up after %d panics: its records are lost", tag, len(data), a.panics)
-			result = GivenUp
-			return
-		}
-		i.retries.keep(data, a)
-		result = Retry
 	}()
+	if !a.decided {
+		a.list, a.decided = i.list(), true
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), i.cfg.timeout)
 	defer cancel()
 
@@ -150,6 +148,18 @@ func (i *Instance) Flush(tag string, data []byte) (result Result) {
 		i.retries.keep(data, a)
 		return Retry
 	}
+}
+
+// panicked says what a panic means for the chunk.
+func (i *Instance) panicked(tag string, data []byte, a *attempt, r any) Result {
+	a.panics++
+	i.logf(Error, "%s: panic in a flush of %d bytes: %v\n%s", tag, len(data), r, debug.Stack())
+	if a.panics >= maxPanics {
+		i.logf(Error, "%s: chunk of %d bytes given up after %d panics: its records are lost", tag, len(data), a.panics)
+		return GivenUp
+	}
+	i.retries.keep(data, a)
+	return Retry
 }
 
 // list is the suppressions that hold now. The file is looked at here, on the host's thread, by one flush at a time.

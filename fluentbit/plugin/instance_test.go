@@ -402,3 +402,25 @@ func without(put map[string]string, part string) map[string]string {
 	}
 	return rest
 }
+
+// TestNothingIsHeldOfAChunk: the host uses the memory of a chunk again, at the same address. A parser that held on to the
+// header line of the last record would take the next one's for the same.
+func TestNothingIsHeldOfAChunk(t *testing.T) {
+	event := func(fields string) (data []byte) {
+		data = []byte{0x92, 0x92, 0xce, 0x65, 0x53, 0xf1, 0x00, 0x81}
+		data = msgpacktest.AppendString(msgpacktest.AppendString(data, "siem.fields"), fields)
+		return msgpacktest.AppendString(msgpacktest.AppendString(append(data, 0x81), "log"), "3 123456789012 10.0.0.1 10.0.0.2 1566848875 1566848933 OK")
+	}
+	store := &fakeStore{}
+	i, _ := onStore(t, store, keys{"format": "aws.vpc_flow"})
+	w := i.workers.Get().(*worker)
+	memory := event("version account-id srcaddr dstaddr start end log-status")
+	a := &attempt{at: at}
+	w.run(memory, a)
+	require.Len(t, w.recs, 1)
+	assert.Contains(t, w.recs[0].Body, `"srcAddr":"10.0.0.1"`)
+	copy(memory, event("version account-id dstaddr srcaddr start end log-status"))
+	w.run(memory, a)
+	require.Len(t, w.recs, 1)
+	assert.Contains(t, w.recs[0].Body, `"srcAddr":"10.0.0.2"`)
+}

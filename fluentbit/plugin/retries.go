@@ -13,8 +13,9 @@ type attempt struct {
 	// at is the first flush: now for snoozes, for days by export and for records without a time. With it the records of
 	// a chunk, and so the object keys, are the same at every try.
 	at time.Time
-	// list is the suppressions at that time.
-	list *suppress.List
+	// list is the suppressions at that time; decided says that it is set.
+	list    *suppress.List
+	decided bool
 	// done are the parts (of a store) or records (over syslog) that need not be delivered again, nil before the first
 	// delivery.
 	done []bool
