@@ -287,7 +287,7 @@ func BenchmarkSplitAndPush(b *testing.B) {
 	put(logs, recs...)
 	w, err := newWriter(exportertest.NewNopSettings(metadata.Type), createDefaultConfig().(*Config))
 	require.NoError(b, err)
-	w.store, w.host = newMemoryStore(), componenttest.NewNopHost()
+	w.store, w.health.host = newMemoryStore(), componenttest.NewNopHost()
 	s := &splitter{now: time.Now}
 	if requests := s.split(logs, time.Time{}); len(requests) != 50 {
 		b.Fatal(len(requests), " requests")

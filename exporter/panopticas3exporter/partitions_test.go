@@ -64,7 +64,7 @@ func startOn(t *testing.T, cfg *Config, store objectstore.Store) *splitter {
 	set := exportertest.NewNopSettings(metadata.Type)
 	w, err := newWriter(set, cfg)
 	require.NoError(t, err)
-	w.store, w.patience = store, 500*time.Millisecond
+	w.store, w.health.patience = store, 500*time.Millisecond
 	e, err := newExporter(t.Context(), set, cfg, w, w.push)
 	require.NoError(t, err)
 	require.NoError(t, e.Start(t.Context(), componenttest.NewNopHost()))

@@ -52,7 +52,7 @@ const standstill = 5 * time.Second
 // (internal/queuebatch/multi_batcher.go) holds the lock that its own goroutines need in order to end
 // (TestEndWhileBatchesGoIdle). By then it has sent all that it holds.
 func (s *splitter) Shutdown(ctx context.Context) error {
-	s.writer.stopping()
+	s.writer.health.stopping()
 	ended := make(chan error, 1)
 	go func() { ended <- s.Logs.Shutdown(ctx) }()
 	tick := time.NewTicker(s.standstill / 10)
@@ -62,7 +62,8 @@ func (s *splitter) Shutdown(ctx context.Context) error {
 		case err := <-ended:
 			return err
 		case <-tick.C:
-			if s.writer.idle() > s.standstill {
+			if s.writer.health.idle() > s.standstill {
+				s.writer.logger.Warn("The batcher waits for itself after it has sent what it held; it is left behind")
 				return s.writer.shutdown(ctx)
 			}
 		}

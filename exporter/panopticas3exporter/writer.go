@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
@@ -29,20 +28,11 @@ type writer struct {
 	logger    *zap.Logger
 	telemetry *metadata.TelemetryBuilder
 	store     objectstore.Store
-	host      component.Host
 	release   func()    // of the claim on the bucket
 	budget    *budget   // of open batches; push takes them out
 	lines     sync.Pool // of *[]byte
-	patience  time.Duration
-
-	mu      sync.Mutex
-	failing bool      // what was reported last
-	reason  string    // with it
-	stopped time.Time // when the end began; zero before
-	active  int       // batches under way
-	rested  time.Time // when the last of them ended
-
-	closing sync.Once
+	health    health
+	closing   sync.Once
 }
 
 func newWriter(set exporter.Settings, cfg *Config) (*writer, error) {
@@ -51,13 +41,14 @@ func newWriter(set exporter.Settings, cfg *Config) (*writer, error) {
 		return nil, err
 	}
 	return &writer{
-		cfg: cfg, logger: set.Logger, telemetry: telemetry, budget: newBudget(cfg), patience: patience,
-		lines: sync.Pool{New: func() any { return new([]byte) }},
+		cfg: cfg, logger: set.Logger, telemetry: telemetry, budget: newBudget(cfg),
+		health: health{patience: patience},
+		lines:  sync.Pool{New: func() any { return new([]byte) }},
 	}, nil
 }
 
 func (w *writer) start(ctx context.Context, host component.Host) error {
-	w.host = host
+	w.health.host = host
 	if w.store == nil {
 		if err := w.open(ctx); err != nil {
 			return err
@@ -110,7 +101,7 @@ func (w *writer) test(ctx context.Context) {
 	if err == nil {
 		err = w.putObject(ctx, o)
 	}
-	w.report(err)
+	w.health.report(err)
 	if err != nil {
 		w.logger.Error("Test message not stored; records wait until the store takes them", zap.Error(err))
 		return
@@ -118,51 +109,11 @@ func (w *writer) test(ctx context.Context) {
 	w.logger.Info("Test message stored", zap.String("key", o.Key))
 }
 
-// stopping begins the end.
-func (w *writer) stopping() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.stopped = time.Now()
-	w.rested = w.stopped
-}
-
-// idle is how long no batch has been under way; it is asked after the beginning of the end.
-func (w *writer) idle() time.Duration {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.active > 0 {
-		return 0
-	}
-	return time.Since(w.rested)
-}
-
-// work counts the batches under way.
-func (w *writer) work(n int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.active += n
-	w.rested = time.Now()
-}
-
-// patience is how long after the beginning of the end a store that fails is still tried: with the try that is under way
-// some 40 s in all, within the 90 s that systemd gives.
-const patience = 10 * time.Second
-
-var errStopping = errors.New("the store is away and the collector ends: what is in a stored queue is sent after the next start, what is in memory is lost")
-
-// givenUp reports that the end is not to wait for the store any more: with thousands of batches of which each waits for its
-// timeout the process would be killed, and a queue in memory is lost either way.
-func (w *writer) givenUp() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.failing && !w.stopped.IsZero() && time.Since(w.stopped) > w.patience
-}
-
 // push stores a request, an object for each of its partitions. What is not stored comes back in the error.
 func (w *writer) push(ctx context.Context, r xexporterhelper.Request) error {
-	w.work(1)
-	defer w.work(-1)
-	if w.givenUp() {
+	w.health.work(1)
+	defer w.health.work(-1)
+	if w.health.givenUp() {
 		return errStopping
 	}
 	req := r.(*request)
@@ -189,7 +140,7 @@ func (w *writer) push(ctx context.Context, r xexporterhelper.Request) error {
 			}
 		}
 	}
-	w.report(errors.Join(errs...))
+	w.health.report(errors.Join(errs...))
 	switch {
 	case len(errs) == 0:
 		return nil
@@ -220,27 +171,6 @@ func (w *writer) putObject(ctx context.Context, o objectstore.Object) error {
 	w.telemetry.ExporterPanopticaS3Objects.Add(ctx, 1)
 	w.telemetry.ExporterPanopticaS3ObjectsBytes.Add(ctx, int64(len(o.Content)))
 	return nil
-}
-
-// report tells the collector's health when it changes, or when there is another reason for it. A failure is never reported
-// as permanent: whatever it is, records wait for somebody to mend it, and a permanent one could not be taken back.
-func (w *writer) report(err error) {
-	reason := ""
-	var store *objectstore.Error
-	if errors.As(err, &store) {
-		reason = store.Hint
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if (err != nil) == w.failing && reason == w.reason {
-		return
-	}
-	w.failing, w.reason = err != nil, reason
-	if err != nil {
-		componentstatus.ReportStatus(w.host, componentstatus.NewRecoverableErrorEvent(err))
-	} else {
-		componentstatus.ReportStatus(w.host, componentstatus.NewEvent(componentstatus.StatusOK))
-	}
 }
 
 // verdict tells the retry sender what the store said of each partition: the one place where it is decided. As long as one
