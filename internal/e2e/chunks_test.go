@@ -110,6 +110,33 @@ func lineListener(t *testing.T) (address string, messages func(n int) []string) 
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { l.Close() })
+	lines := readLines(l)
+	return l.Addr().String(), func(n int) []string {
+		var got []string
+		for len(got) < n {
+			select {
+			case line := <-lines:
+				got = append(got, line)
+			case <-time.After(3 * time.Second): // two busy cores are slow
+				l.Close()
+				return got
+			}
+		}
+		l.Close()
+		return got
+	}
+}
+
+// listenOn reads lines over TCP at an address until the test ends.
+func listenOn(t *testing.T, address string) <-chan string {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
+	require.NoError(t, err)
+	t.Cleanup(func() { l.Close() })
+	return readLines(l)
+}
+
+func readLines(l net.Listener) <-chan string {
 	lines := make(chan string, 1<<16)
 	go func() {
 		for {
@@ -127,20 +154,7 @@ func lineListener(t *testing.T) (address string, messages func(n int) []string) 
 			}()
 		}
 	}()
-	return l.Addr().String(), func(n int) []string {
-		var got []string
-		for len(got) < n {
-			select {
-			case line := <-lines:
-				got = append(got, line)
-			case <-time.After(300 * time.Millisecond):
-				l.Close()
-				return got
-			}
-		}
-		l.Close()
-		return got
-	}
+	return lines
 }
 
 // deafListener accepts connections and never reads from them.
