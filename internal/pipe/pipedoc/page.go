@@ -50,6 +50,19 @@ the next part: the values of a key put together in the order of the parts are th
 
 With ` + "`overflow: drop`" + ` the record is not sent, and counted.
 
+## The vendor's own lines
+
+The source format ` + "`perception_point_syslog`" + ` reads what Perception Point sends itself: with an octet count, an RFC 3164 or RFC 5424 header, a
+PRI alone, or none of them. The vendor escapes nothing, and attackers write subjects, senders, names and URLs, so:
+
+- A value ends only at a pipe that one of the vendor's keys and a colon follow directly.
+- A key that is repeated, or stands where the vendor does not write it, makes the record ` + "`ambiguous`" + `. The last one counts where text of an
+  attacker's may stand before it; of datetime, Scan ID, Event, IP Address and the subject, name or URL, which stand before all of that, the first.
+- A line at the vendor's limit of 1,024 characters that lacks its end, or is exactly that long, is ` + "`truncated`" + `.
+- A verdict that was cut off or may be forged is ` + "`unknown`" + `, never clean. One that no attacker would write (MAL, BLK, SUS, SPM) stays.
+
+An ambiguous or truncated record keeps the line under ` + "`raw`" + `.
+
 `
 
 var classes = map[pipe.Class]string{pipe.Text: "text", pipe.Detail: "detail", pipe.Code: "code", pipe.Identity: "id"}
