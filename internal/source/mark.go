@@ -1,5 +1,7 @@
 package source
 
+import "github.com/siempipe/siempipe/internal/pipe"
+
 // mark is a set of names that an object has at its top; by them the formats tell their records from others'.
 type mark uint32
 
@@ -23,6 +25,12 @@ const (
 	markLogName
 	markSubscription
 	markMessage
+	markLogType
+	markFinding // one of the names that only findings of Panoptica have
+	markFullScanID
+	markScanVerdict // of an API scan
+	markScanDetail  // one of those that an API scan with a verdict has
+	markLineKey     // Scan ID or Event of a pipe line
 )
 
 // markOf finds the mark of a name, whose case counts but for those of a format that is written in two cases.
@@ -64,6 +72,18 @@ func markOf(name string) mark {
 		return markSubscription
 	case "message":
 		return markMessage
+	case fieldLogType:
+		return markLogType
+	case "alert_id", "detection_type", "attack_scenario", "risk_category", "risk_params", "detection_timestamp":
+		return markFinding // a finding has no required field, so any of them will do
+	case "full_scan_id":
+		return markFullScanID
+	case "verbose_verdict", "root_scan_summary":
+		return markScanVerdict
+	case "root_scan_id", "scan_engines", "scan_layers", "verbose_action", "payload_type", "organization_id":
+		return markScanDetail
+	case pipe.KeyScanID, pipe.KeyEvent:
+		return markLineKey
 	}
 	return 0
 }
@@ -73,7 +93,7 @@ func (in *Input) has(m mark) bool {
 	if !in.marked {
 		in.marked = true
 		for i := range in.Members {
-			in.marks |= markOf(in.Members[i].Name)
+			in.marks |= markOf(in.Members[i].Key())
 		}
 	}
 	return in.marks&m == m

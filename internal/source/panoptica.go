@@ -8,16 +8,7 @@ import (
 	"github.com/siempipe/siempipe/internal/record"
 )
 
-// claimsPanoptica: a finding has no required field, so any of those that only this schema has will do.
-func claimsPanoptica(in *Input) bool {
-	for i := range in.Members {
-		switch in.Members[i].Name {
-		case "alert_id", "detection_type", "attack_scenario", "risk_category", "risk_params", "detection_timestamp":
-			return true
-		}
-	}
-	return false
-}
+func claimsPanoptica(in *Input) bool { return in.has(markFinding) }
 
 // parsePanoptica reads a finding or attack path of the SIEM export.
 func parsePanoptica(p *Parser, in *Input, rec *record.Record) error {

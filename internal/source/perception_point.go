@@ -22,18 +22,7 @@ import (
 func claimsPerceptionPoint(in *Input) bool { return in.IsObject && isAPIScan(in) }
 
 func isAPIScan(in *Input) bool {
-	if in.Get("full_scan_id") != nil {
-		return true
-	}
-	if in.Get("verbose_verdict") == nil && in.Get("root_scan_summary") == nil {
-		return false
-	}
-	for _, name := range [...]string{"root_scan_id", "scan_engines", "scan_layers", "verbose_action", "payload_type", "organization_id"} {
-		if in.Get(name) != nil {
-			return true
-		}
-	}
-	return false
+	return in.has(markFullScanID) || in.has(markScanVerdict|markScanDetail)
 }
 
 func parsePerceptionPoint(p *Parser, in *Input, rec *record.Record) error {

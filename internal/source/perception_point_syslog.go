@@ -19,7 +19,7 @@ func claimsPerceptionPointSyslog(in *Input) bool {
 	if !in.IsObject {
 		return pipe.IsLine(in.Raw)
 	}
-	if isAPIScan(in) {
+	if !in.has(markLineKey) || isAPIScan(in) {
 		return false
 	}
 	if id := in.Get(pipe.KeyScanID); id != nil && id.Kind == jsonscan.String {

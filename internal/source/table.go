@@ -163,7 +163,7 @@ func Lookup(name string) (*Format, bool) {
 
 // rowFormat is the format of a row that siempipe made, which says so itself; nil for everything else.
 func rowFormat(in *Input) *Format {
-	if !in.IsObject {
+	if !in.has(markLogType) {
 		return nil
 	}
 	m := in.Get(fieldLogType)
