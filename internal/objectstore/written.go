@@ -59,5 +59,9 @@ func endpointName(endpoint string) string {
 	if !ok {
 		host = strings.ToLower(endpoint)
 	}
-	return strings.TrimRight(host, "/")
+	host, _, _ = strings.Cut(host, "/")
+	if name, _, _ := strings.Cut(host, ":"); strings.HasSuffix(name, ".amazonaws.com") || strings.HasSuffix(name, ".amazonaws.com.cn") {
+		return "" // the bucket's name says which it is, whatever the region in the address
+	}
+	return host
 }

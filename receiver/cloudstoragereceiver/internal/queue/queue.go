@@ -164,7 +164,11 @@ func (p *puller) extend(ctx context.Context, stop context.CancelFunc, m *leased)
 			return
 		}
 		began := time.Now()
-		switch err := m.extend(ctx, p.lease); {
+		// Not broken off when the handler ends: a receipt that was renewed and not received would be lost.
+		extending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+		err := m.extend(extending, p.lease)
+		cancel()
+		switch {
 		case err == nil:
 			ends, wait = began.Add(p.lease), p.lease/extendAt
 		case p.lost(err) || time.Now().After(ends):
