@@ -128,7 +128,7 @@ func (r *Rule) match(rec *record.Record, l sigma.LogSource, level record.Severit
 			m.Dedup = "defaultDedupString:" + r.Key()
 		}
 	}
-	m.key = r.Key() + "\x00" + m.Dedup
+	m.key = strings.Join([]string{r.Key(), rec.TenantID, m.Dedup}, "\x00")
 	return m
 }
 
@@ -151,7 +151,7 @@ func (r *Rule) correlated(rec *record.Record, of *Rule) Match {
 	group, _, whole := r.tuple(rec.Body, m.fields, of, r.Correlation.GroupBy)
 	m.counts = whole // who cannot be told from others is in no group
 	m.Dedup = cut(strings.Join(group, ","))
-	m.key = r.Key() + "\x00correlation\x00" + string(appendTexts(nil, group)) // a comma in a value makes no other group
+	m.key = strings.Join([]string{r.Key(), rec.TenantID, "", string(appendTexts(nil, group))}, "\x00") // a comma in a value makes no other group
 	if r.Correlation.Values {
 		value, some, _ := r.tuple(rec.Body, m.fields, of, r.Correlation.Field)
 		m.value, m.counts = hash(string(appendTexts(nil, value))), m.counts && some
@@ -199,7 +199,7 @@ func (b *Batch) Add(m *Match, to *record.Record) (finding bool) {
 		draft = m.draft()
 	}
 	draft, level = unwrap(draft, level)
-	x.alertID = alertID(r.Key(), m.Dedup, x.start)
+	x.alertID = alertID(r.Key(), m.rec.TenantID, m.Dedup, x.start)
 	*to = record.Record{
 		Body:      string(finish(draft, x.alertID, time.Unix(0, x.start), at, x.count, x.samples)),
 		Time:      at,

@@ -302,6 +302,30 @@ func TestFirstRecordTellsTheStory(t *testing.T) {
 	}
 }
 
+// TestTenantsApart: one tenant's records neither complete nor hide another's finding.
+func TestTenantsApart(t *testing.T) {
+	d := detectorOf(t, head+"siempipe: {threshold: 2}\n---\n"+strings.Replace(fmt.Sprintf(correlated, "event_count", "gte: 2", ""), "product: aws, service: cloudtrail}\ndetection: {s: {eventName: Failed}", "product: aws, service: cloudtrail}\ndetection: {s: {eventName: A}", 1))
+	w := d.NewWorker()
+	ids := map[string]string{}
+	for i := range 3 {
+		for _, tenant := range []string{"id-1", "id-2", ""} {
+			findings, _ := send(d, w, record.Record{EventType: "AWS.CloudTrail", Body: `{"eventName":"A","userIdentity":{"userName":"u"}}`, Time: time.Unix(1_700_000_000, 0), ID: fmt.Sprint(i), TenantID: tenant})
+			if want := map[bool]int{true: 2}[i == 1]; len(findings) != want {
+				t.Errorf("record %d of %q: %d findings, want %d", i, tenant, len(findings), want)
+			}
+			for _, f := range findings {
+				if other, ok := ids[f.ID]; ok {
+					t.Errorf("%q and %q have one id", tenant, other)
+				}
+				ids[f.ID] = tenant
+				if f.TenantID != tenant {
+					t.Errorf("%q, want %q", f.TenantID, tenant)
+				}
+			}
+		}
+	}
+}
+
 // FuzzFinding: whatever a record holds, its finding is valid JSON and the schema takes it.
 func FuzzFinding(f *testing.F) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(finding.Schema))

@@ -21,8 +21,9 @@ func hash(text string) uint64 {
 	return max(binary.LittleEndian.Uint64(sum[:]), 1)
 }
 
-// alertID is the id of the finding of a rule, dedup string and window: the same again when the same records come again.
-func alertID(rule, dedup string, start int64) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{"siempipe", rule, dedup, strconv.FormatInt(start, 10)}, "\x00")))
+// alertID is the id of the finding of a rule, tenant, dedup string and window: the same again when the same records come
+// again.
+func alertID(rule, tenant, dedup string, start int64) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{"siempipe", rule, tenant, dedup, strconv.FormatInt(start, 10)}, "\x00")))
 	return hex.EncodeToString(sum[:16])
 }

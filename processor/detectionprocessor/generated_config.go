@@ -18,7 +18,7 @@ type Config struct {
 	Mapping string `mapstructure:"mapping,omitempty"`
 	// About how many bytes all windows hold together; beyond that the longest untouched are forgotten.
 	MaxWindowBytes int64 `mapstructure:"max_window_bytes"`
-	// How many windows are held, one for each rule and dedup string; beyond that the longest untouched are forgotten.
+	// How many windows are held, one for each rule, tenant and dedup string; beyond that the longest untouched are forgotten.
 	MaxWindows int `mapstructure:"max_windows"`
 	// How often rule and mapping files are looked at for a change.
 	ReloadInterval time.Duration `mapstructure:"reload_interval"`
