@@ -13,11 +13,17 @@ import (
 func TestDocumentation(t *testing.T) {
 	page, err := os.ReadFile("../../docs/fluent-bit.md")
 	require.NoError(t, err)
-	want, err := WithKeys(page)
+	examples := func(name string) ([]byte, error) { return os.ReadFile("../../examples/fluent-bit/" + name) }
+	want, err := Page(page, examples)
 	require.NoError(t, err)
 	assert.Equal(t, string(want), string(page), "make generate writes it")
-	_, err = WithKeys([]byte("a page"))
-	assert.Error(t, err)
+	for _, what := range []string{"keys", "tail-to-s3.yaml", "tail-to-s3.conf", "syslog-to-siem.yaml", "syslog-to-siem.conf", "plugins.conf", "parsers.conf"} {
+		assert.Contains(t, string(page), madeBegin+what+" -->\n")
+	}
+	for _, broken := range []string{"<!-- made: keys", "<!-- made: keys -->\n", "<!-- made: none.yaml -->\n<!-- end -->\n"} {
+		_, err = Page([]byte(broken), examples)
+		assert.Error(t, err, broken)
+	}
 
 	seen := make(map[string]bool)
 	for _, k := range Keys {
