@@ -2,10 +2,17 @@ package cloudstoragereceiver
 
 import (
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,7 +24,7 @@ import (
 )
 
 // digest puts a digest of log files and returns its key and content.
-func (p *s3Peer) digest(hour int, previousKey, previous string, files map[string]string) (key, content string) {
+func (p *s3Peer) digest(hour int, previousKey, previous string, files map[string]string, signer *rsa.PrivateKey) (key, content string) {
 	end := time.Date(2026, 5, 1, hour, 0, 0, 0, time.UTC)
 	key = "AWSLogs/111122223333/CloudTrail-Digest/us-east-1/2026/05/01/111122223333_CloudTrail-Digest_us-east-1_main_us-east-1_" + end.Format("20060102T150405Z") + ".json.gz"
 	sum := func(text string) string { h := sha256.Sum256([]byte(text)); return hex.EncodeToString(h[:]) }
@@ -37,8 +44,50 @@ func (p *s3Peer) digest(hour int, previousKey, previous string, files map[string
 	d["logFiles"] = listed
 	raw, err := json.Marshal(d)
 	require.NoError(p.t, err)
-	p.put(key, gz(string(raw)))
+	input := &s3.PutObjectInput{Bucket: &p.bucket, Key: &key, Body: strings.NewReader(gz(string(raw)))}
+	if signer != nil {
+		before := "null"
+		if previousKey != "" {
+			before = "00"
+		}
+		signed := sha256.Sum256([]byte(end.Format(time.RFC3339) + "\n" + p.bucket + "/" + key + "\n" + sum(string(raw)) + "\n" + before))
+		signature, err := rsa.SignPKCS1v15(rand.Reader, signer, crypto.SHA256, signed[:])
+		require.NoError(p.t, err)
+		input.Metadata = map[string]string{"signature": hex.EncodeToString(signature)}
+	}
+	_, err = p.client.PutObject(context.Background(), input)
+	require.NoError(p.t, err)
 	return key, string(raw)
+}
+
+// TestDigestSignatures: with the public key, a digest that it did not sign becomes a finding, and one that it did does not.
+func TestDigestSignatures(t *testing.T) {
+	p := startS3(t)
+	signer, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	keys := filepath.Join(t.TempDir(), "keys.json")
+	list, err := json.Marshal(map[string]any{"PublicKeyList": []any{map[string]any{
+		"Fingerprint": "31e8b5433410dfb61a9dc45cc65b22ff", "Value": x509.MarshalPKCS1PublicKey(&signer.PublicKey),
+	}}})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(keys, list, 0o600))
+	signed, text := p.digest(1, "", "", nil, signer)
+	unsigned, _ := p.digest(2, signed, text, nil, nil)
+	s := newSink()
+	r := start(t, t.TempDir(), s, func(c *Config) { p.config(c); c.CloudTrailDigests.PublicKeys = keys })
+	s.waitFor(t, 2+1)
+	r.idle(t)
+	got := s.got()
+	require.Len(t, got, 3)
+	for body := range got {
+		if s.attributes(body)[record.AttrFormat] == findingFormat {
+			assert.Contains(t, body, "signature")
+			assert.Contains(t, body, unsigned)
+		}
+	}
+
+	_, err = tryStart(t, t.TempDir(), s, func(c *Config) { p.config(c); c.CloudTrailDigests.PublicKeys = keys + ".missing" })
+	require.ErrorContains(t, err, "cloudtrail_digests.public_keys")
 }
 
 // TestDigests: a log file that was changed after its digest, and one that was removed, become findings; what holds does not.
@@ -53,8 +102,8 @@ func TestDigests(t *testing.T) {
 	gone, goneText := logFile(1)
 	changed, changedText := logFile(2)
 	p.put(changed, gz(`{"Records":[{"eventID":"rewritten"}]}`))
-	first, firstText := p.digest(1, "", "", map[string]string{good: goodText})
-	p.digest(2, first, firstText, map[string]string{gone: goneText, changed: changedText})
+	first, firstText := p.digest(1, "", "", map[string]string{good: goodText}, nil)
+	p.digest(2, first, firstText, map[string]string{gone: goneText, changed: changedText}, nil)
 
 	s := newSink()
 	dir := t.TempDir()
@@ -83,7 +132,7 @@ func TestDigests(t *testing.T) {
 	// A log file that is there but cannot be read is no finding: the digest is checked again, its row does not come again.
 	third, _ := logFile(3)
 	p.put(third, "\x1f\x8bbroken")
-	p.digest(3, "", "", map[string]string{third: "x"})
+	p.digest(3, "", "", map[string]string{third: "x"}, nil)
 	eventually(t, func() bool { return r.counts(t, "objects", "outcome")["broken"] >= 3 }, func() string { return "not tried" })
 	_, err := p.client.DeleteObject(context.Background(), &s3.DeleteObjectInput{Bucket: &p.bucket, Key: &third})
 	require.NoError(t, err)

@@ -270,13 +270,13 @@ func TestOutage(t *testing.T) {
 	s := newSink()
 	r := start(t, "", s, func(c *Config) {
 		c.S3 = optional(S3Config{Bucket: p.bucket, Region: p.Region, Endpoint: "http://" + address, ForcePathStyle: true})
-		c.Notifications.SQS = optional(SQSConfig{QueueURL: queue, Region: m.Region, Endpoint: m.Endpoint, VisibilityTimeout: 4 * time.Second})
+		c.Notifications.SQS = optional(SQSConfig{QueueURL: queue, Region: m.Region, Endpoint: m.Endpoint, VisibilityTimeout: 6 * time.Second})
 		c.MaxTries = 1
 	})
 	peer := &awsPeer{Moto: m, t: t, bucket: p.bucket, queue: queue}
 	peer.send(peer.trailMessage("a.json"))
 	eventually(t, func() bool { return r.counts(t, "objects", "outcome")["unavailable"] > 1 }, func() string { return "not tried" })
-	time.Sleep(5 * time.Second) // longer than the lease
+	time.Sleep(7 * time.Second) // longer than the lease
 	assert.Empty(t, s.got())
 	forward(t, address, strings.TrimPrefix(p.Endpoint, "http://"))
 	s.waitFor(t, len(want))
