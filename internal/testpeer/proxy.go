@@ -28,6 +28,8 @@ type Proxy struct {
 	URL string
 	// Fault says what becomes of a request; nil passes all. It is called by many goroutines.
 	Fault func(r *http.Request) Fault
+	// RetryAfter goes with each SlowDown, unless empty: seconds.
+	RetryAfter string
 
 	mu       sync.Mutex
 	requests []*http.Request
@@ -57,6 +59,9 @@ func StartProxy(t testing.TB, upstream string) *Proxy {
 		case SlowDown:
 			_, _ = io.Copy(io.Discard, r.Body)
 			w.Header().Set("Content-Type", "application/xml")
+			if p.RetryAfter != "" {
+				w.Header().Set("Retry-After", p.RetryAfter)
+			}
 			w.WriteHeader(http.StatusServiceUnavailable)
 			_, _ = io.WriteString(w, "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>")
 		case Cut:

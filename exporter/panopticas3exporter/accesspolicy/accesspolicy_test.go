@@ -78,6 +78,7 @@ func TestArguments(t *testing.T) {
 		"JSON in it":          {[]string{"-bucket-arn", bucket, "-role-arn", role + `"]},{"Effect":"Allow"`}, "is no ARN of a role"},
 		"another partition":   {[]string{"-bucket-arn", bucket, "-role-arn", strings.Replace(role, "aws", "aws-cn", 1)}, "no policy reaches across"},
 		"root":                {[]string{"-strict", "-root", "a/*", "-bucket-arn", bucket, "-role-arn", role}, "-root"},
+		"very many roles":     {[]string{"-strict", "-bucket-arn", bucket, "-role-arn", strings.Repeat(role+",", 200)}, "name fewer roles"},
 		"rest":                {[]string{"-bucket-arn", bucket, "-role-arn", role, "x"}, "unexpected argument"},
 		"check of two":        {[]string{"-check", "-", "-bucket-arn", bucket + ",arn:aws:s3:::two", "-role-arn", role}, "one -bucket-arn"},
 		"check of no file":    {[]string{"-check", filepath.Join("testdata", "absent"), "-bucket-arn", bucket, "-role-arn", role}, "no such file"},

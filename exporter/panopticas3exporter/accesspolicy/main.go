@@ -22,8 +22,13 @@ import (
 	"strings"
 )
 
-// maxPolicyBytes is far above the 20 KB that S3 takes.
-const maxPolicyBytes = 1 << 20
+const (
+	// maxBucketPolicyBytes is what S3 takes.
+	// Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html
+	maxBucketPolicyBytes = 20 << 10
+	// maxFileBytes is far above it.
+	maxFileBytes = 1 << 20
+)
 
 // errLacking ends the command with status 1; what is lacking has been printed.
 var errLacking = errors.New("the policy lacks grants")
@@ -75,15 +80,21 @@ func run(args []string, in io.Reader, out io.Writer) error {
 	if *check != "" {
 		return checkFile(*check, &options, in, out)
 	}
-	var document any
-	if len(options.buckets) == 1 {
-		document = options.policy(options.buckets[0])
-	} else {
-		all := make(map[string]*policy, len(options.buckets))
-		for _, b := range options.buckets {
-			all[b.text] = options.policy(b)
+	all := make(map[string]*policy, len(options.buckets))
+	var document any = all
+	for _, b := range options.buckets {
+		p := options.policy(b)
+		text, err := json.Marshal(p)
+		if err != nil {
+			return err
 		}
-		document = all
+		if len(text) > maxBucketPolicyBytes {
+			return fmt.Errorf("the policy of %s has %d bytes, S3 takes %d: name fewer roles", b.text, len(text), maxBucketPolicyBytes)
+		}
+		all[b.text] = p
+		if len(options.buckets) == 1 {
+			document = p
+		}
 	}
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
@@ -103,11 +114,11 @@ func checkFile(name string, o *options, in io.Reader, out io.Writer) error {
 		defer file.Close()
 		in = file
 	}
-	text, err := io.ReadAll(io.LimitReader(in, maxPolicyBytes+1))
+	text, err := io.ReadAll(io.LimitReader(in, maxFileBytes+1))
 	if err != nil {
 		return err
 	}
-	if len(text) > maxPolicyBytes {
+	if len(text) > maxFileBytes {
 		return fmt.Errorf("%s: larger than any policy", name)
 	}
 	p, err := parsePolicy(bytes.TrimSpace(text))
