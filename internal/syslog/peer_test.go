@@ -138,6 +138,13 @@ func (p *peer) received() []string {
 	return append([]string(nil), p.messages...)
 }
 
+// ended says how many connections ended inside a frame, and how many there were.
+func (p *peer) ended() (torn, accepted int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.torn, p.accepted
+}
+
 // numbered are n messages that differ.
 func numbered(n, size int) [][]byte {
 	msgs := make([][]byte, n)
