@@ -174,6 +174,9 @@ func (r *Rule) tuple(body string, fields fieldSet, of *Rule, names []string) (va
 	return values, some, whole
 }
 
+// maxTime is the latest time of a window, in 2116: nothing that is added to it runs over.
+const maxTime = 1 << 62
+
 // Batch counts the matches of one batch of records. Nothing else is counted until it is committed or rolled back, so it
 // must not wait for anything that waits for another batch.
 type Batch struct{ tx *tx }
@@ -184,11 +187,12 @@ func (d *Detector) Begin() *Batch { return &Batch{d.windows.begin()} }
 // Add counts a match and fills to with the finding that it completes.
 func (b *Batch) Add(m *Match, to *record.Record) (finding bool) {
 	r, at := m.Rule, m.rec.EventTime()
+	nanos := min(max(at.UnixNano(), 0), maxTime)
 	var c counted
 	if r.Correlation != nil {
-		c = b.tx.correlate(m.key, r.Correlation.Timespan, r.Correlation.Count, at.UnixNano(), m.rec.ID, m.value)
+		c = b.tx.correlate(m.key, r.Correlation.Timespan, r.Correlation.Count, nanos, m.rec.ID, m.value)
 	} else {
-		c = b.tx.match(m.key, r.dedupPeriod, r.threshold, at.UnixNano(), m.rec.ID, m.draft)
+		c = b.tx.match(m.key, r.dedupPeriod, r.threshold, nanos, m.rec.ID, m.draft)
 	}
 	if !c.fired {
 		return false

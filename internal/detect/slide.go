@@ -5,24 +5,23 @@ import (
 	"time"
 )
 
+// openSuffix ends the key of a correlation's window that slides: there is one, beside those that have fired.
+const openSuffix = "\x00open"
+
 // correlate counts a record for a correlation. value is the hash of what is counted, 0 to count records.
 func (t *tx) correlate(key string, span time.Duration, count int, at int64, id string, value uint64) counted {
-	if x := t.w.find(key, at); x != nil {
+	if x := t.w.find(key, int64(span), at); x != nil {
 		t.touch(x)
 		x.last = max(x.last, at)
 		x.count++
 		return counted{window: x}
 	}
 	var x *window
-	for _, other := range t.w.byKey[key] {
-		if len(other.entries) > 0 {
-			x = other
-		}
-	}
-	if x == nil {
-		x = t.add(key, int64(span), at)
-	} else {
+	if open := t.w.byKey[key+openSuffix]; len(open) > 0 {
+		x = open[0]
 		t.touch(x)
+	} else {
+		x = t.add(key+openSuffix, int64(span), at)
 	}
 	if !t.enter(x, entry{At: at, ID: hash(id), Value: value}) {
 		t.w.counts.Duplicate++
@@ -35,7 +34,8 @@ func (t *tx) correlate(key string, span time.Duration, count int, at int64, id s
 		x.samples[maxSamples-1] = cut(id)
 	}
 	if from, n, ok := x.enough(at, count); ok {
-		x.start, x.last, x.count = from, max(x.last, at), n
+		t.w.move(x, key, from)
+		x.last, x.count = max(x.last, at), n
 		x.fired, x.entries = true, nil
 		return counted{window: x, fired: true}
 	}
@@ -73,25 +73,23 @@ func (t *tx) enter(x *window, e entry) bool {
 		drop++
 	}
 	x.entries = slices.Delete(x.entries, 0, drop)
-	x.start, x.last = x.entries[0].At, newest
+	x.last = newest
+	t.w.move(x, x.key, x.entries[0].At)
 	return true
 }
 
 // enough looks for a span of the period with count entries that the entry at the time is in.
 func (x *window) enough(at int64, count int) (from int64, n int, ok bool) {
+	end := 0
 	for i := range x.entries {
 		first := x.entries[i].At
-		if at-first >= x.period {
-			continue
-		}
 		if first > at {
 			break
 		}
-		end := i
 		for end < len(x.entries) && x.entries[end].At-first < x.period {
 			end++
 		}
-		if end-i >= count {
+		if at-first < x.period && end-i >= count {
 			return first, end - i, true
 		}
 	}

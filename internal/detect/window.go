@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"container/list"
 	"slices"
 	"sync"
@@ -45,8 +46,8 @@ type Windows struct {
 	mu     sync.Mutex
 	limits Limits
 	now    func() time.Time
-	byKey  map[string][]*window
-	lru    list.List // of *window, the longest untouched first
+	byKey  map[string][]*window // by start
+	lru    list.List            // of *window, the longest untouched first
 	bytes  int64
 	free   []int // slots below next that are not in use
 	next   int
@@ -165,22 +166,53 @@ func (w *Windows) takeSlot() int {
 }
 
 func (w *Windows) insert(x *window) {
-	w.byKey[x.key] = append(w.byKey[x.key], x)
+	w.list(x)
 	x.place = w.lru.PushBack(x)
 	x.size = x.weigh()
 	w.bytes += x.size
 }
 
 func (w *Windows) remove(x *window) {
-	kept := slices.DeleteFunc(w.byKey[x.key], func(other *window) bool { return other == x })
-	if len(kept) == 0 {
-		delete(w.byKey, x.key)
-	} else {
-		w.byKey[x.key] = kept
-	}
+	w.unlist(x)
 	w.lru.Remove(x.place)
 	w.bytes -= x.size
 	w.free = append(w.free, x.slot)
+}
+
+// list puts a window among those of its key. They are found by their start, since a sender that chooses its times can make
+// very many.
+func (w *Windows) list(x *window) {
+	windows := w.byKey[x.key]
+	w.byKey[x.key] = slices.Insert(windows, since(windows, x.start), x)
+}
+
+func (w *Windows) unlist(x *window) {
+	windows := w.byKey[x.key]
+	i := since(windows, x.start)
+	for windows[i] != x {
+		i++
+	}
+	if len(windows) == 1 {
+		delete(w.byKey, x.key)
+		return
+	}
+	w.byKey[x.key] = slices.Delete(windows, i, i+1)
+}
+
+// move gives a window another key and start.
+func (w *Windows) move(x *window, key string, start int64) {
+	if x.key == key && x.start == start {
+		return
+	}
+	w.unlist(x)
+	x.key, x.start = key, start
+	w.list(x)
+}
+
+// since is the index of the first window that begins at the time or later.
+func since(windows []*window, at int64) int {
+	i, _ := slices.BinarySearchFunc(windows, at, func(x *window, at int64) int { return cmp.Compare(x.start, at) })
+	return i
 }
 
 func (x *window) weigh() int64 {
@@ -200,12 +232,10 @@ func (x *window) joins(at int64) bool {
 }
 
 // find finds the window that a record at the time joins: the one it lies in before one that it would make earlier.
-func (w *Windows) find(key string, at int64) (found *window) {
-	for _, x := range w.byKey[key] {
-		if len(x.entries) > 0 || !x.joins(at) {
-			continue
-		}
-		if found == nil || at >= x.start && at < found.start {
+func (w *Windows) find(key string, period, at int64) (found *window) {
+	windows := w.byKey[key]
+	for i := since(windows, at-period+1); i < len(windows) && windows[i].start < at+period; i++ {
+		if x := windows[i]; x.joins(at) && (found == nil || at >= x.start && at < found.start) {
 			found = x
 		}
 	}
@@ -220,7 +250,7 @@ type counted struct {
 
 // match counts a record of a rule with a threshold. draft makes the finding as the first record tells it.
 func (t *tx) match(key string, period time.Duration, threshold int, at int64, id string, draft func() []byte) counted {
-	x := t.w.find(key, at)
+	x := t.w.find(key, int64(period), at)
 	if x == nil {
 		x = t.add(key, int64(period), at)
 		x.draft = draft()
@@ -235,7 +265,7 @@ func (t *tx) match(key string, period time.Duration, threshold int, at int64, id
 	if at < x.start {
 		t.w.counts.Late++
 		if !x.fired { // a finding that is out keeps its window
-			x.start = at
+			t.w.move(x, x.key, at)
 		}
 	}
 	x.last = max(x.last, at)
@@ -322,6 +352,7 @@ func (t *tx) rollback() {
 			w.remove(x)
 			continue
 		}
+		w.move(x, before.key, before.start)
 		place, size := x.place, x.size
 		*x = before
 		x.place, x.size = place, size

@@ -1,12 +1,16 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/siempipe/siempipe/internal/record"
 )
 
 const minute = int64(time.Minute)
@@ -116,6 +120,9 @@ func snapshot(w *Windows) map[string]string {
 	var bytes int64
 	n := 0
 	for key, list := range w.byKey {
+		if !slices.IsSortedFunc(list, func(a, b *window) int { return cmp.Compare(a.start, b.start) }) {
+			panic(key)
+		}
 		for _, x := range list {
 			all[fmt.Sprint(key, " ", x.slot)] = string(x.encode())
 			bytes += x.size
@@ -259,6 +266,31 @@ func TestRestore(t *testing.T) {
 			t.Errorf("%s: no error", broken)
 		}
 	}
+}
+
+// TestFarTimes: times that a sender makes up cost no more than others and do not meet by running over.
+func TestFarTimes(t *testing.T) {
+	d := detectorOf(t, head+"siempipe: {threshold: 2}\n")
+	w := d.NewWorker()
+	for i, at := range []time.Time{{}, time.Unix(-1<<33, 0), time.Unix(0, 1<<62+1), time.Unix(0, 1<<63-1), time.Unix(1_700_000_000, 0)} {
+		findings, _ := send(d, w, record.Record{EventType: "AWS.CloudTrail", Body: `{"eventName":"A"}`, Time: at, Received: time.Unix(1_600_000_000, 0), ID: fmt.Sprint(i)})
+		if want := map[bool]int{true: 1}[i == 3]; len(findings) != want { // the third and the fourth are both of the last time there is
+			t.Errorf("%v: %d findings, want %d", at, len(findings), want)
+		}
+	}
+	windows, c := newTestWindows(Limits{})
+	_ = c
+	for i := range 20_000 {
+		count(windows, "k", 5, float64(i*20), "")
+	}
+	began := time.Now()
+	for i := range 1000 {
+		count(windows, "k", 5, float64(i*400)+1, "")
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("%v for 1,000 records among 20,000 windows", took)
+	}
+	snapshot(windows)
 }
 
 func BenchmarkCount(b *testing.B) {

@@ -64,12 +64,14 @@ func (w *Windows) Restore(slot int, data []byte) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for ; w.next <= slot; w.next++ {
-		if w.next != slot {
+	if slot < w.next {
+		w.free = slices.DeleteFunc(w.free, func(other int) bool { return other == slot })
+	} else {
+		for ; w.next < slot; w.next++ {
 			w.free = append(w.free, w.next)
 		}
+		w.next++
 	}
-	w.free = slices.DeleteFunc(w.free, func(other int) bool { return other == slot })
 	x := &window{key: s.Key, slot: slot, period: s.Period, start: s.Start, last: s.Last, touched: w.now().UnixNano(), count: s.Count,
 		fired: s.Fired, alertID: s.AlertID, ids: s.IDs, samples: s.Samples, entries: s.Entries, draft: s.Draft}
 	w.insert(x)

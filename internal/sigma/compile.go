@@ -375,8 +375,12 @@ func (b *builder) countFields(n *node, seen map[int32]bool) {
 	}
 }
 
-// maxKeys is by how many values one rule is found at most; one with more is held against every record.
-const maxKeys = 4096
+// maxKeys is by how many values one rule is found at most, and maxKeyBytes how long they may be: with every character
+// escaped in JSON a record's value stays below maxKey. Other rules are held against every record.
+const (
+	maxKeys     = 4096
+	maxKeyBytes = 512
+)
 
 // keys lists values one of which a record must have for n to hold, and the greatest cost of their fields.
 func (b *builder) keys(n *node, cost []int) (keys []key, worst int, ok bool) {
@@ -387,6 +391,9 @@ func (b *builder) keys(n *node, cost []int) (keys []key, worst int, ok bool) {
 			return nil, 0, false
 		}
 		for _, text := range t.texts {
+			if len(text) > maxKeyBytes {
+				return nil, 0, false
+			}
 			keys = append(keys, key{t.fieldID, fold(text)})
 		}
 		return keys, cost[t.fieldID], len(keys) <= maxKeys

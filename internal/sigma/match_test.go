@@ -95,6 +95,8 @@ func TestSearches(t *testing.T) {
 		{`s: [{a: 1}, {b: 2, c: 3}]`, []string{`{"a":1}`, `{"b":2,"c":3}`}, []string{`{"b":2}`, `{"c":3}`}},
 		{`s: {a: É}`, []string{`{"a":"é"}`, `{"a":"\u00c9"}`}, []string{`{"a":"e"}`}},
 		{`s: {Ä: x}`, []string{`{"ä":"x"}`, `{"Ä":"X"}`}, nil},
+		{`s: {a: '` + strings.Repeat("k", 600) + `'}`, []string{`{"a":"` + strings.Repeat(`\u212A`, 600) + `"}`}, []string{`{"a":"` + strings.Repeat(`k`, 599) + `"}`}},
+		{`s: {a: '` + strings.Repeat("k", 500) + `'}`, []string{`{"a":"` + strings.Repeat(`\u212A`, 500) + `"}`}, nil},
 		{`s: {a: "State\":0"}`, []string{`{"a":"state\":0"}`}, nil},
 	}
 	for _, test := range tests {
