@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 
 	"github.com/siempipe/siempipe/exporter/panopticas3exporter/internal/metadata"
+	"github.com/siempipe/siempipe/internal/otelqueue"
 )
 
 // NewFactory returns the factory of the panoptica_s3 exporter.
@@ -40,7 +41,7 @@ func newExporter(ctx context.Context, set exporter.Settings, cfg *Config, w *wri
 		return nil, err
 	}
 	return &splitter{
-		Logs: inner, budget: w.budget, byExport: cfg.PartitionTime == partitionByExport, eventType: cfg.EventType, now: time.Now,
+		Logs: otelqueue.Logs{Logs: inner}, budget: w.budget, byExport: cfg.PartitionTime == partitionByExport, eventType: cfg.EventType, now: time.Now,
 		writer: w, standstill: standstill,
 	}, nil
 }

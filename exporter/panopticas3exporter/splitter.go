@@ -5,14 +5,12 @@ import (
 	"errors"
 	"time"
 
-	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/siempipe/siempipe/internal/objectstore"
-	"github.com/siempipe/siempipe/internal/otelqueue"
 	"github.com/siempipe/siempipe/internal/otelrecord"
 	"github.com/siempipe/siempipe/internal/record"
 )
@@ -29,18 +27,6 @@ type splitter struct {
 
 	writer     *writer
 	standstill time.Duration
-}
-
-// Start starts the queue with a storage that keeps what it holds if the collector is killed meanwhile.
-func (s *splitter) Start(ctx context.Context, host component.Host) error {
-	careful := otelqueue.NewHost(host)
-	if err := s.Logs.Start(ctx, careful); err != nil {
-		return err
-	}
-	if err := careful.Started(ctx); err != nil {
-		return errors.Join(err, s.Logs.Shutdown(ctx))
-	}
-	return nil
 }
 
 // standstill is how long no batch is under way before the end is taken to have come.

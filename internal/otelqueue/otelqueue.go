@@ -4,6 +4,8 @@
 // before it was sending, deletes them all and then stores each again under a new name. A process killed in between loses
 // those that it had not stored again yet. Host hands the queue a storage whose deletions wait until the queue has started;
 // a process killed before that finds the items in both places and sends them twice instead of never.
+//
+// Every exporter with a stored queue needs it: wrap what exporterhelper.NewLogs returns in Logs.
 package otelqueue
 
 import (
@@ -14,8 +16,24 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 )
+
+// Logs is an exporter whose stored queue outlives a kill at its start.
+type Logs struct{ exporter.Logs }
+
+// Start starts the exporter. After an error nothing of it runs.
+func (l Logs) Start(ctx context.Context, host component.Host) error {
+	careful := NewHost(host)
+	if err := l.Logs.Start(ctx, careful); err != nil {
+		return err
+	}
+	if err := careful.Started(ctx); err != nil {
+		return errors.Join(err, l.Logs.Shutdown(ctx))
+	}
+	return nil
+}
 
 // Host is a component.Host for the start of one exporter: Start the exporter with it, then call Started. It is safe for
 // concurrent use.
