@@ -144,3 +144,86 @@ service:
 	require.Error(t, err, "it must not start")
 	assert.Contains(t, out, "s3.bucket: this collector itself writes to acme-siem/Panoptica")
 }
+
+// TestCorpusFromBucket: every case of every format as an object of its own, found by listing: as many records of each event
+// type come out as the goldens say.
+func TestCorpusFromBucket(t *testing.T) {
+	store := testpeer.StartS3(t)
+	store.CreateBucket(t, "acme-logs")
+	cases, err := trial.Corpus("../../testdata")
+	require.NoError(t, err)
+	var objects []soakObject
+	var formats strings.Builder
+	want, named, n := map[string]int{}, map[string]bool{}, 0
+	for i := range cases {
+		c := &cases[i]
+		format := c.PostFormat()
+		if format == "" {
+			format = "auto"
+		}
+		if !named[format] {
+			named[format] = true
+			fmt.Fprintf(&formats, "      - {key: \"%s/*\", format: %s}\n", format, format)
+		}
+		objects = append(objects, soakObject{key: format + "/" + c.Name, content: c.Input})
+		expected, err := c.Expect(time.Now())
+		require.NoError(t, err)
+		for _, e := range expected {
+			if e.Dropped == "" {
+				want[e.EventType]++
+				n++
+			}
+		}
+	}
+	putAll(t, store, "acme-logs", objects)
+
+	dir := t.TempDir()
+	out, log := filepath.Join(dir, "out"), &safeBuffer{}
+	path := filepath.Join(dir, "config.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(fmt.Sprintf(`
+receivers:
+  cloud_storage:
+    s3: {bucket: acme-logs, region: %s, endpoint: %s, force_path_style: true}
+    poll: {interval: 1s}
+    storage: file_storage
+    formats:
+%sprocessors:
+  siem:
+exporters:
+  panoptica_s3:
+    directory: %s
+    sending_queue: {batch: {flush_timeout: 500ms}}
+extensions:
+  file_storage: {directory: %s, create_directory: true}
+service:
+  extensions: [file_storage]
+  telemetry: {metrics: {level: none}}
+  pipelines:
+    logs: {receivers: [cloud_storage], processors: [siem], exporters: [panoptica_s3]}
+`, store.Region, store.Endpoint, formats.String(), out, filepath.Join(dir, "state"))), 0o600))
+	c, err := trial.Start(binary, log, nil, "--config", path)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the collector's log:\n%.20000s", log)
+		}
+	})
+	count := func() (got map[string]int, all int) {
+		tree, err := trial.Tree(out)
+		require.NoError(t, err)
+		got = map[string]int{}
+		for i := range tree {
+			got[tree[i].Segments()[1]] += len(tree[i].Lines)
+			all += len(tree[i].Lines)
+		}
+		return got, all
+	}
+	waitFor(t, func() bool { _, all := count(); return all >= n }, func() string {
+		got, all := count()
+		return fmt.Sprintf("%d records, want %d: %v, want %v", all, n, got, want)
+	})
+	require.NoError(t, c.Stop(30*time.Second))
+	got, _ := count()
+	assert.Equal(t, want, got)
+	t.Logf("%d objects of %d formats: %d records of %d event types", len(objects), len(named), n, len(want))
+}
