@@ -250,7 +250,7 @@ func TestStalledRsyslog(t *testing.T) {
 			t.Logf("%d scans taken; SIGTERM ended the collector in %s, timeout %s", n, time.Since(began).Round(time.Millisecond), timeout)
 
 			server.Resume(t)
-			r = startStored(t, state, config())
+			startStored(t, state, config())
 			var seen map[string]bool
 			waitFor(t, func() bool {
 				seen = map[string]bool{}

@@ -42,8 +42,8 @@ type WriterConfig struct {
 	// an empty ServerName is the endpoint's host.
 	TLS     func(context.Context) (*tls.Config, error)
 	Framing string // OctetCounting or Newline; datagrams have none
-	// Timeout bounds one Write, connecting included; 0 is DefaultTimeout. A peer that acknowledges something in it is slow;
-	// one that does not loses its connection.
+	// Timeout bounds one Write, connecting included; 0 is DefaultTimeout. A peer that is slow has half of it for what is under
+	// way, and then keeps its connection.
 	Timeout time.Duration
 	// OnConnect is called after each connection that was made; again is false for the first of the Writer. May be nil.
 	OnConnect func(endpoint string, again bool)
