@@ -248,7 +248,8 @@ func (m *Matcher) value(t *compiled, s *slot, a *planAlternative) bool {
 			return true
 		}
 		if isContainer(s.kind) && strings.IndexByte(s.text, '\\') >= 0 {
-			return t.re.Match(m.unescaped(s.text, false))
+			b = m.unescaped(s.text, false)
+			return bytes.Contains(b, t.needs) && t.re.Match(b)
 		}
 		return false
 	case testCIDR:
