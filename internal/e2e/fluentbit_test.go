@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"crypto/tls"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -253,7 +255,8 @@ pipeline:
 	assert.Contains(t, r.log.String(), `[error] [output:siempipe] escape: "quotes", want one of backslash, replace, none`)
 }
 
-// TestFluentBitExamples: every example is one that a real Fluent Bit takes, and starts with.
+// TestFluentBitExamples: a real Fluent Bit takes every example and starts with it; the vendor's line that goes into the syslog
+// ones comes out at a SIEM with TLS.
 func TestFluentBitExamples(t *testing.T) {
 	binary := fluentBit(t)
 	dir := t.TempDir()
@@ -262,26 +265,64 @@ func TestFluentBitExamples(t *testing.T) {
 	paths, err := filepath.Glob("../../examples/fluent-bit/*")
 	require.NoError(t, err)
 	require.NotEmpty(t, paths)
+	_, port, err := net.SplitHostPort(freeAddr(t))
+	require.NoError(t, err)
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
-		changed := strings.ReplaceAll(string(text), "/usr/local/lib/out_siempipe.so", plugin)
-		_, port, _ := strings.Cut(freeAddr(t), ":")
-		changed = strings.ReplaceAll(changed, "5140", port)
+		changed := strings.NewReplacer("/usr/local/lib/out_siempipe.so", plugin, "5140", port).Replace(string(text))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, filepath.Base(path)), []byte(changed), 0o600))
 	}
-	ca := testpeer.NewAuthority(t).File
+	authority := testpeer.NewAuthority(t)
+	cert, err := tls.LoadX509KeyPair(authority.Server.CertFile, authority.Server.KeyFile)
+	require.NoError(t, err)
+	siem, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
+	require.NoError(t, err)
+	defer siem.Close()
+	received := readLines(siem)
+	_, siemPort, err := net.SplitHostPort(siem.Addr().String())
+	require.NoError(t, err)
+	seed, err := os.ReadFile("../../testdata/perception_point_syslog/seed.in")
+	require.NoError(t, err)
+
 	for _, name := range []string{"tail-to-s3.yaml", "tail-to-s3.conf", "syslog-to-siem.yaml", "syslog-to-siem.conf"} {
 		t.Run(name, func(t *testing.T) {
 			r := &fluentRun{cmd: exec.Command(binary, "-c", name), log: &safeBuffer{}}
 			r.cmd.Dir = dir
 			r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 			r.cmd.Env = append(os.Environ(), "SIEMPIPE_BUCKET=acme-siem", "SIEMPIPE_REGION=eu-central-1", "SIEMPIPE_STATE="+t.TempDir(),
-				"SIEMPIPE_LOGS="+t.TempDir(), "SIEMPIPE_SIEM=127.0.0.1:6514", "SIEMPIPE_CA="+ca)
+				"SIEMPIPE_LOGS="+t.TempDir(), "SIEMPIPE_SIEM=localhost:"+siemPort, "SIEMPIPE_CA="+authority.File)
 			require.NoError(t, r.cmd.Start())
-			waitFor(t, func() bool { return strings.Contains(r.log.String(), "worker #1 started") }, func() string { return r.log.String() })
+			waitFor(t, func() bool { return strings.Contains(r.log.String(), "worker #1 started") }, r.log.String)
+			if strings.HasPrefix(name, "syslog") {
+				assert.Contains(t, sendUntil(t, "127.0.0.1:"+port, "<134>Feb  4 07:07:35 pp "+strings.TrimSpace(string(seed))+"\n", received),
+					"datetime:1612422455.63|Scan ID:000176_1_3e0af324-b2dd-4c24-b952-37457c5882e2|Event:Email Scanned|")
+			}
 			r.stop(t, syscall.SIGTERM)
 			assert.NotContains(t, r.log.String(), "[error]")
+			if t.Failed() {
+				t.Log(r.log)
+			}
 		})
 	}
+}
+
+// sendUntil sends a line over TCP, again every few seconds, until one comes out. A connection that is made before the input
+// has started and closed at once is one that Fluent Bit never reads.
+func sendUntil(t *testing.T, address, line string, received <-chan string) string {
+	t.Helper()
+	for range 10 {
+		c, err := net.Dial("tcp", address)
+		require.NoError(t, err)
+		defer c.Close()
+		_, err = c.Write([]byte(line))
+		require.NoError(t, err)
+		select {
+		case got := <-received:
+			return got
+		case <-time.After(5 * time.Second):
+		}
+	}
+	t.Error("nothing arrived at the SIEM")
+	return ""
 }
