@@ -1,6 +1,7 @@
 package findingstate
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +50,7 @@ func FuzzFinding(f *testing.F) {
 		if err != nil || again.Emit {
 			t.Fatalf("again: %v %+v", err, again)
 		}
-		if !first.Emit || first.event {
+		if !first.Emit || first.event || jsonscan.Valid(body) != nil { // no JSON comes from the siem processor
 			return
 		}
 		rec.Body = strings.TrimRight(body, " \t\r\n")
@@ -60,6 +61,20 @@ func FuzzFinding(f *testing.F) {
 		rec.Body += `"one more":1}`
 		if third, err := see(); err != nil || !third.Emit || third.Change != Changed || len(third.Fields) == 0 {
 			t.Fatalf("with one more: %v %+v", err, third)
+		}
+	})
+}
+
+// FuzzMembers: of an object that is right, the members are those that a scan finds.
+func FuzzMembers(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"a":1}`, `{"a":"x\"y","b":[{"c":"]}"}],"d":{"e":null},"f":true,"\u0041":-1.5e3}`, ` {"a" : 1}`, `{"a":1}x`, `{"a":1,}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		want, _, err := jsonscan.Members(nil, s)
+		got, gotErr := members(nil, s)
+		if err == nil && (gotErr != nil || !slices.Equal(want, got)) {
+			t.Fatalf("%q: %v\nwant %+v\ngot  %+v", s, gotErr, want, got)
 		}
 	})
 }

@@ -85,10 +85,10 @@ func makeID(keys [2]sipKey, alertID string) (i id) {
 	return i
 }
 
-// Observe reads a record that went through the siem processor. It fails where the body is no JSON object.
+// Observe reads a record that went through the siem processor, which has checked its JSON. It fails where the body is no object.
 func (o *Observer) Observe(rec *record.Record, scanID string, obs *Observation) error {
 	var err error
-	if o.members, _, err = jsonscan.Members(o.members[:0], rec.Body); err != nil {
+	if o.members, err = members(o.members[:0], rec.Body); err != nil {
 		return fmt.Errorf("body: %w", err)
 	}
 	if rec.TenantID != o.tenant {
