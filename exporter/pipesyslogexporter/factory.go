@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/siempipe/siempipe/exporter/pipesyslogexporter/internal/metadata"
+	"github.com/siempipe/siempipe/internal/otelqueue"
 )
 
 // NewFactory returns the factory of the pipe_syslog exporter.
@@ -22,7 +23,7 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	if err != nil {
 		return nil, err
 	}
-	e.Logs, err = exporterhelper.NewLogs(ctx, set, cfg, e.push,
+	inner, err := exporterhelper.NewLogs(ctx, set, cfg, e.push,
 		exporterhelper.WithStart(e.start),
 		exporterhelper.WithShutdown(e.shutdown),
 		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{}), // the writer's timeout is for one step of a batch, not for all
@@ -31,5 +32,6 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	if err != nil {
 		return nil, err
 	}
+	e.Logs = otelqueue.Logs{Logs: inner}
 	return e, nil
 }
