@@ -38,6 +38,9 @@ func init() {
 
 // profile writes the functions that cost most in A, C and D, as text.
 func (r *runner) profile(ctx context.Context, sh shape, folder string) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
 	if err := r.buildProfiled(); err != nil {
 		return err
 	}
