@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/siempipe/siempipe/internal/testpeer"
+	"github.com/siempipe/siempipe/internal/trial"
 )
 
 // fluentBit finds a real Fluent Bit: the one that FLUENT_BIT names, or the one on PATH. Without one the test says loudly
@@ -279,7 +281,7 @@ func TestFluentBitExamples(t *testing.T) {
 	siem, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
 	require.NoError(t, err)
 	defer siem.Close()
-	received := readLines(siem)
+	received := readFrames(siem)
 	_, siemPort, err := net.SplitHostPort(siem.Addr().String())
 	require.NoError(t, err)
 	seed, err := os.ReadFile("../../testdata/perception_point_syslog/seed.in")
@@ -295,8 +297,17 @@ func TestFluentBitExamples(t *testing.T) {
 			require.NoError(t, r.cmd.Start())
 			waitFor(t, func() bool { return strings.Contains(r.log.String(), "worker #1 started") }, r.log.String)
 			if strings.HasPrefix(name, "syslog") {
-				assert.Contains(t, sendUntil(t, "127.0.0.1:"+port, "<134>Feb  4 07:07:35 pp "+strings.TrimSpace(string(seed))+"\n", received),
-					"datetime:1612422455.63|Scan ID:000176_1_3e0af324-b2dd-4c24-b952-37457c5882e2|Event:Email Scanned|")
+				c, err := net.Dial("tcp", "127.0.0.1:"+port)
+				require.NoError(t, err)
+				defer c.Close()
+				_, err = fmt.Fprintf(c, "<134>Feb  4 07:07:35 pp %s\n", strings.TrimSpace(string(seed)))
+				require.NoError(t, err)
+				select {
+				case got := <-received:
+					assert.Contains(t, got, "datetime:1612422455.63|Scan ID:000176_1_3e0af324-b2dd-4c24-b952-37457c5882e2|Event:Email Scanned|")
+				case <-time.After(arriveTimeout):
+					t.Error("nothing arrived at the SIEM")
+				}
 			}
 			r.stop(t, syscall.SIGTERM)
 			assert.NotContains(t, r.log.String(), "[error]")
@@ -307,22 +318,26 @@ func TestFluentBitExamples(t *testing.T) {
 	}
 }
 
-// sendUntil sends a line over TCP, again every few seconds, until one comes out. A connection that is made before the input
-// has started and closed at once is one that Fluent Bit never reads.
-func sendUntil(t *testing.T, address, line string, received <-chan string) string {
-	t.Helper()
-	for range 10 {
-		c, err := net.Dial("tcp", address)
-		require.NoError(t, err)
-		defer c.Close()
-		_, err = c.Write([]byte(line))
-		require.NoError(t, err)
-		select {
-		case got := <-received:
-			return got
-		case <-time.After(5 * time.Second):
+// readFrames reads octet-counted messages.
+func readFrames(l net.Listener) <-chan string {
+	messages := make(chan string, 100)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				for r := bufio.NewReader(c); ; {
+					message, err := trial.ReadFrame(r)
+					if err != nil {
+						return
+					}
+					messages <- message
+				}
+			}()
 		}
-	}
-	t.Error("nothing arrived at the SIEM")
-	return ""
+	}()
+	return messages
 }
