@@ -311,7 +311,10 @@ func (e *event) readMetadata(b []byte, i int) (end int, err error) {
 	if err != nil {
 		return i, err
 	}
-	if end, err = msgpackjson.Skip(b, i); err != nil || head.Kind != msgpackjson.Map || head.Len == 0 {
+	if head.Kind == msgpackjson.Map && head.Len == 0 { // nearly always
+		return head.Next, nil
+	}
+	if end, err = msgpackjson.Skip(b, i); err != nil || head.Kind != msgpackjson.Map {
 		return end, err
 	}
 	if otlp, ok := member(b, head, "otlp"); ok && otlp.Kind == msgpackjson.Map {
