@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -137,6 +138,33 @@ func asMap(input string) []byte {
 		return nil
 	}
 	return b
+}
+
+// TestScansAsFindings: with the key, scans come out as their other goldens say.
+func TestScansAsFindings(t *testing.T) {
+	cases, err := trial.Corpus("../../testdata")
+	require.NoError(t, err)
+	seen := 0
+	for i := range cases {
+		want, err := os.ReadFile(filepath.Join("../../testdata", cases[i].Name+".finding.json"))
+		if err != nil {
+			continue
+		}
+		seen++
+		dir := t.TempDir()
+		store, _ := instance(t, keys{"output": "directory", "directory": dir, "scans_as_findings": "on", "format": cases[i].Golden.Format})
+		require.Equal(t, OK, store.Flush("tag", msgpacktest.AppendRaw(nil, time.Unix(1700000000, 0), "log", cases[i].Input)))
+		tree, err := fluenttest.Tree(dir)
+		require.NoError(t, err)
+		require.Len(t, tree, 1, cases[i].Name)
+		var golden trial.Golden
+		require.NoError(t, json.Unmarshal(want, &golden))
+		for key, content := range tree {
+			assert.Equal(t, string(golden.Body)+"\n", content, cases[i].Name)
+			assert.Contains(t, key, "/"+golden.EventType+"/")
+		}
+	}
+	assert.Greater(t, seen, 5)
 }
 
 // TestCorpusInOneChunk: all of the corpus in one chunk, in any order, is the same records, and none takes another with it.
