@@ -39,6 +39,9 @@ type failedObject struct {
 // which all is new. What is through is known by date (everything before Watermark), by content (the objects seen since) and,
 // while a listing is under way, by page (everything before Token).
 type checkpoint struct {
+	// Scope is what was listed, and Start from when on: a checkpoint says nothing of what is beyond.
+	Scope string    `json:"scope"`
+	Start time.Time `json:"start"`
 	// Watermark: all objects dated before it are through.
 	Watermark time.Time `json:"watermark"`
 	// Began is when the listing under way began, zero when none is; Token is where its next page begins.
@@ -147,6 +150,26 @@ func (l *listing) mark(slot int64, o *bucket.Object) {
 func (l *listing) has(slot int64, o *bucket.Object) bool {
 	_, ok := l.slots[slot][seenOf(o)]
 	return ok
+}
+
+// adopt takes the checkpoint for a listing of scope from start on, and begins anew where it is of another, or of a later
+// start. It reports whether it does.
+func (s *state) adopt(scope string, start time.Time) (anew bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := &s.listing
+	if l.Scope != "" && (l.Scope != scope || start.Before(l.Start)) {
+		anew = true
+		for slot := range l.slots {
+			l.drop(slot)
+		}
+		l.checkpoint = checkpoint{Failed: map[string]*failedObject{}}
+	}
+	if l.Scope == "" || start.After(l.Watermark) { // what is left out from here on is not through
+		l.Start = start
+	}
+	l.Scope, l.changed = scope, true
+	return anew
 }
 
 // begin begins a listing, or goes on with the one that was under way, and returns its next page's token and the date before

@@ -118,6 +118,37 @@ func TestPollStartTime(t *testing.T) {
 	once(t, s, want)
 }
 
+// TestPollScope: a checkpoint hides nothing that was not asked for when it was made.
+func TestPollScope(t *testing.T) {
+	p := startS3(t)
+	a, want := lines("a", 2)
+	p.put("a/1.json", a)
+	b, more := lines("b", 2)
+	p.put("b/1.json", b)
+	dir := t.TempDir()
+	run := func(change func(*Config), want []string) {
+		t.Helper()
+		s := newSink()
+		r := start(t, dir, s, func(c *Config) {
+			p.config(c)
+			c.Poll.Get().Overlap = 2 * time.Second
+			change(c)
+		})
+		s.waitFor(t, len(want))
+		r.idle(t)
+		once(t, s, want)
+		time.Sleep(3 * time.Second) // the watermark passes both
+		r.idle(t)
+		r.halt(false)
+	}
+	tomorrow := time.Now().Add(24 * time.Hour)
+	run(func(c *Config) { c.S3.Get().Prefix = "a/" }, want)
+	run(func(c *Config) { c.S3.Get().Prefix = "a/" }, nil)
+	run(func(*Config) {}, append(want, more...))
+	run(func(c *Config) { c.Poll.Get().StartTime = tomorrow }, nil)
+	run(func(*Config) {}, append(want, more...)) // what came meanwhile was left out, and nobody knows what that was
+}
+
 // TestPollKilled: killed in the middle of a backfill of several pages, without a word to the storage since its last write,
 // the receiver goes on where that was. Nothing is lost, and what comes twice is counted.
 func TestPollKilled(t *testing.T) {

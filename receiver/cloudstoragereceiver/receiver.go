@@ -93,6 +93,10 @@ func (c *cloudStorage) Start(ctx context.Context, host component.Host) (err erro
 	}
 	poll := c.cfg.Poll
 	p := &poller{c: c, cfg: *poll.GetOrInsertDefault()}
+	scope := c.bucket.URL(bucket.Object{Key: c.cfg.prefix()})
+	if c.state.adopt(scope, p.cfg.StartTime) {
+		c.set.Logger.Info("The checkpoint is of another listing; this one begins anew", zap.String("scope", scope))
+	}
 	c.stopped.Go(func() { p.run(running) })
 	return nil
 }
