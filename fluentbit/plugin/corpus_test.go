@@ -152,7 +152,7 @@ func TestScansAsFindings(t *testing.T) {
 		}
 		seen++
 		dir := t.TempDir()
-		store, _ := instance(t, keys{"output": "directory", "directory": dir, "scans_as_findings": "on", "format": cases[i].Golden.Format})
+		store, _ := instance(t, keys{"output": "directory", "directory": dir, "scans_as_findings": "on", "exclude_dismissed": "off", "exclude_snoozed": "off", "format": cases[i].Golden.Format})
 		require.Equal(t, OK, store.Flush("tag", msgpacktest.AppendRaw(nil, time.Unix(1700000000, 0), "log", cases[i].Input)))
 		tree, err := fluenttest.Tree(dir)
 		require.NoError(t, err)
