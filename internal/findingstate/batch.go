@@ -33,9 +33,15 @@ type Batch struct {
 
 // undo is a slot as it was before the batch.
 type undo struct {
-	slot  *slot
-	old   entry
-	added bool
+	slot   *slot
+	old    head
+	fields *fields // nil while they are as they were
+	added  bool
+}
+
+type fields struct {
+	n    uint8
+	list [maxFields]field
 }
 
 // Begin starts a batch. The tracker must be locked until its end.
@@ -78,15 +84,30 @@ func (b *Batch) change(i id) *slot {
 	if s := b.t.cache.get(i); s != nil {
 		return b.changeSlot(s, false)
 	}
-	return b.changeSlot(b.t.cache.add(&entry{id: i}), true)
+	return b.changeSlot(b.t.cache.add(&entry{head: head{id: i}}), true)
 }
 
 func (b *Batch) changeSlot(s *slot, added bool) *slot {
 	if s.batch != b.number {
-		s.batch = b.number
-		b.undo = append(b.undo, undo{s, s.entry, added})
+		s.batch, s.undo = b.number, uint32(len(b.undo))
+		b.undo = append(b.undo, undo{slot: s, old: s.head, added: added})
 	}
 	return s
+}
+
+func (u *undo) changed() bool { return u.fields != nil || u.slot.head != u.old }
+
+// keepFields must come before a change of a slot's fields.
+func (b *Batch) keepFields(s *slot) {
+	if u := &b.undo[s.undo]; u.fields == nil {
+		u.fields = &fields{s.n, s.fields}
+	}
+}
+
+// reset makes a slot's entry one of which nothing is known but these flags.
+func (b *Batch) reset(s *slot, f flags) {
+	b.keepFields(s)
+	s.entry = entry{head: head{id: s.id, flags: f}}
 }
 
 // Decide says what is new about a finding: it fills in the observation's Change, Emit and Fields.
@@ -99,7 +120,7 @@ func (b *Batch) Decide(o *Observation) {
 		s = b.change(o.id)
 	}
 	if s.is(isGone) {
-		s.entry = entry{id: o.id}
+		b.reset(s, 0)
 	}
 	hidden := false
 	if (t.open.AnyTenant || b.rest.AnyTenant) && o.anyTenant != (id{}) && !o.event {
@@ -108,7 +129,11 @@ func (b *Batch) Decide(o *Observation) {
 		}
 	}
 	known := s.known()
-	t.apply(&s.entry, o, b.now, hidden)
+	content := s.content
+	if t.apply(&s.entry, o, b.now, hidden) && content != o.content {
+		b.keepFields(s)
+		s.n, s.fields = o.n, o.fields
+	}
 	if !known && s.known() {
 		alertID := o.alertID
 		if len(alertID) > maxAlertID {
@@ -135,7 +160,10 @@ func (b *Batch) Abort() {
 		if !u.old.known() && u.slot.known() { // it had expired
 			delete(b.t.fresh, u.old.id)
 		}
-		u.slot.entry = u.old
+		u.slot.head = u.old
+		if u.fields != nil {
+			u.slot.n, u.slot.fields = u.fields.n, u.fields.list
+		}
 	}
 }
 
@@ -149,7 +177,7 @@ func (b *Batch) Commit(ctx context.Context) error {
 	for i := range b.undo {
 		u := &b.undo[i]
 		if !u.added && !u.slot.known() { // nothing is left to remember
-			u.slot.entry = entry{id: u.old.id, flags: isGone}
+			b.reset(u.slot, isGone)
 		}
 		data = b.appendEntry(data, u)
 	}
@@ -180,7 +208,7 @@ func (b *Batch) Commit(ctx context.Context) error {
 		switch {
 		case u.added && !u.slot.known():
 			t.cache.remove(u.old.id)
-		case u.slot.entry != u.old:
+		case u.changed():
 			t.cache.setDirty(u.slot)
 		}
 	}
@@ -217,7 +245,7 @@ func (b *Batch) stillOwner(ctx context.Context) error {
 // appendEntry appends what a batch changed in one entry.
 func (b *Batch) appendEntry(data []byte, u *undo) []byte {
 	e := &u.slot.entry
-	if *e == u.old {
+	if !u.changed() {
 		return data
 	}
 	if e.is(isGone) {
@@ -226,10 +254,12 @@ func (b *Batch) appendEntry(data []byte, u *undo) []byte {
 	kind := byte(0)
 	seen := u.old
 	seen.last, seen.day = b.now, e.day
-	if seen == *e && seen.known() {
-		kind = logSeen
-	} else if seen.emitted = seconds(b.now); seen == *e && seen.known() {
-		kind = logSent
+	if u.fields == nil && seen.known() {
+		if seen == e.head {
+			kind = logSeen
+		} else if seen.emitted = seconds(b.now); seen == e.head {
+			kind = logSent
+		}
 	}
 	if kind != 0 {
 		data = append(append(data, kind), e.id[:]...)

@@ -7,6 +7,7 @@ const slabSlots = 1024
 type slot struct {
 	entry
 	batch uint32 // the last batch that changed it
+	undo  uint32 // and which of its changes that was
 	used  bool
 	dirty bool // the pages do not hold it as it is
 	ref   bool // used since the hand last came by

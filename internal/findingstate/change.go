@@ -23,11 +23,11 @@ const (
 )
 
 // apply changes an entry by an observation of it and says what is new. hiddenElsewhere says that an event for any tenant hides
-// the finding.
-func (t *Tracker) apply(e *entry, o *Observation, now int64, hiddenElsewhere bool) {
+// the finding. The observation's fields are to be taken over when it returns true.
+func (t *Tracker) apply(e *entry, o *Observation, now int64, hiddenElsewhere bool) (told bool) {
 	if o.event {
 		t.applyEvent(e, o, now)
-		return
+		return false
 	}
 	t.applyMarks(e, o, now)
 	if !e.is(isFinding) {
@@ -46,7 +46,7 @@ func (t *Tracker) apply(e *entry, o *Observation, now int64, hiddenElsewhere boo
 		}
 		e.clear(isNotSeen)
 		o.Change, o.Emit = Hidden, false
-		return
+		return false
 	}
 	changed := e.content != o.content
 	switch resolved := o.said.Resolved; {
@@ -70,16 +70,16 @@ func (t *Tracker) apply(e *entry, o *Observation, now int64, hiddenElsewhere boo
 		o.Fields = t.changedFields(e, o)
 	}
 	if o.Emit = t.opts.All || o.Change != Unchanged; !o.Emit {
-		return
+		return false
 	}
 	e.emitted = seconds(now)
-	e.content, e.n = o.content, o.n
-	e.fields = o.fields
+	e.content = o.content
 	if o.said.Resolved {
 		e.set(isResolved)
 	} else {
 		e.clear(isResolved)
 	}
+	return true
 }
 
 // applyMarks ends a snooze whose time has come and takes over what a record itself says of its disposition. What a mark says

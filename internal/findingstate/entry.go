@@ -49,6 +49,13 @@ const (
 // entry is what is known of one finding. It holds no pointers, so that a million of them cost the garbage collector nothing.
 // The zero value is a finding that was never seen.
 type entry struct {
+	head
+	n      uint8 // fields
+	fields [maxFields]field
+}
+
+// head is all of an entry but its fields: what changes when a finding comes again as it was.
+type head struct {
 	id      id
 	flags   flags
 	day     uint16 // of the last record, in days since 1970
@@ -58,21 +65,19 @@ type entry struct {
 	emitted uint32 // last went on
 	until   uint32 // end of the snooze; 0 for none
 	scope   uint32 // number of tenant, account and format
-	n       uint8  // fields
-	fields  [maxFields]field
 }
 
-func (e *entry) is(f flags) bool  { return e.flags&f != 0 }
-func (e *entry) set(f flags)      { e.flags |= f }
-func (e *entry) clear(f flags)    { e.flags &^= f }
-func (e *entry) eventType() uint8 { return uint8(e.flags & eventTypeMask) }
-func (e *entry) severity() uint8  { return uint8(e.flags >> severityShift & severityMask) }
-func (e *entry) list() []field    { return e.fields[:e.n] }
-func (e *entry) known() bool      { return e.flags&^isGone != 0 && !e.is(isGone) }
-func (e *entry) snoozedAt(now int64) bool {
+func (e *head) is(f flags) bool  { return e.flags&f != 0 }
+func (e *head) set(f flags)      { e.flags |= f }
+func (e *head) clear(f flags)    { e.flags &^= f }
+func (e *head) eventType() uint8 { return uint8(e.flags & eventTypeMask) }
+func (e *head) severity() uint8  { return uint8(e.flags >> severityShift & severityMask) }
+func (e *entry) list() []field   { return e.fields[:e.n] }
+func (e *head) known() bool      { return e.flags&^isGone != 0 && !e.is(isGone) }
+func (e *head) snoozedAt(now int64) bool {
 	return e.is(isSnoozed) && (e.until == 0 || now < int64(e.until)*1000)
 }
-func (e *entry) hiddenAt(now int64) bool { return e.is(isDismissed) || e.snoozedAt(now) }
+func (e *head) hiddenAt(now int64) bool { return e.is(isDismissed) || e.snoozedAt(now) }
 
 // seconds turns milliseconds into what an entry holds; it ends in 2106.
 func seconds(ms int64) uint32 {

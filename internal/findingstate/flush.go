@@ -39,7 +39,7 @@ type cycle struct {
 func (t *Tracker) room(ctx context.Context, n, added int) error {
 	due := t.next-t.meta.Log > t.opts.MaxLogBatches || t.logBytes > t.maxLogBytes()
 	for range slicesOfPages {
-		if !due && t.cache.dirty+n <= t.opts.CacheFindings/2 {
+		if !due && t.cache.dirty+n <= t.opts.CacheFindings/4*3 { // the rest is for those that are clean, which may be evicted
 			break
 		}
 		if err := t.flushSlice(ctx); err != nil {
@@ -196,7 +196,16 @@ func (t *Tracker) flushSome(ctx context.Context, dirty []*slot) (n int, err erro
 
 // merge writes a page anew with the changed entries, and returns by how many it has grown.
 func (t *Tracker) merge(entries []byte, changed []*slot) (page []byte, more int) {
-	page = make([]byte, pageHeader, pageHeader+len(entries)+len(changed)*160)
+	added := 0
+	if len(t.fresh) > 0 {
+		for _, s := range changed {
+			if _, ok := t.fresh[s.id]; ok {
+				added++
+			}
+		}
+	}
+	const slack = 256 // entries may have got some more fields
+	page = make([]byte, pageHeader, pageHeader+len(entries)+added*192+slack)
 	done := make([]bool, len(changed))
 	t.eachEntry(entries, func(one []byte) {
 		for i, s := range changed {

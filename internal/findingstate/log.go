@@ -115,7 +115,7 @@ func (t *Tracker) replay(ctx context.Context, data []byte) error {
 				s.emitted = seconds(now)
 			}
 		case logGone:
-			s.entry = entry{id: i, flags: isGone}
+			s.entry = entry{head: head{id: i, flags: isGone}}
 		}
 		t.cache.setDirty(s)
 		return nil

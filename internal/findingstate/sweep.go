@@ -67,7 +67,7 @@ func (t *Tracker) BeginSweep(ctx context.Context, now time.Time) (b *Batch, unse
 		case e.is(isGone):
 		case t.expired(e, b.now):
 			t.ensure(e)
-			b.change(e.id).entry = entry{id: e.id, flags: isGone}
+			b.reset(b.change(e.id), isGone)
 			expired++
 		case t.sweep.missed(e, b.now):
 			missed = append(missed, candidate{*e, string(alertID)})
