@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"github.com/siempipe/siempipe/internal/trial"
 )
 
 // bucketName is the bucket of every configuration.
@@ -29,7 +31,7 @@ type bucket struct {
 }
 
 func startBucket(binary, dir string) (*bucket, error) {
-	address, err := freeAddress()
+	address, err := trial.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -81,12 +83,4 @@ func (b *bucket) lines() (lines, objects int, err error) {
 		}
 	})
 	return lines, objects, err
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }

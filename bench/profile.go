@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/siempipe/siempipe/internal/trial"
 )
 
 // profiled is ours with net/http/pprof: a copy of ocb's sources and one more file.
@@ -48,7 +50,7 @@ func (r *runner) profile(ctx context.Context, sh shape, folder string) error {
 		if c.name == "B" {
 			continue
 		}
-		address, err := freeAddress()
+		address, err := trial.FreeAddress()
 		if err != nil {
 			return err
 		}

@@ -63,7 +63,7 @@ func (r *runner) run(ctx context.Context, s setup, sh shape, w *window) (f figur
 
 	var ports [3]string
 	for i := range ports {
-		if ports[i], err = freeAddress(); err != nil {
+		if ports[i], err = trial.FreeAddress(); err != nil {
 			return f, err
 		}
 	}

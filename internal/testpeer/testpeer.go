@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/siempipe/siempipe/internal/trial"
 )
 
 // startTimeout is how long a peer may take until it listens.
@@ -98,12 +100,11 @@ func Start(t testing.TB, address string, cmd *exec.Cmd) {
 // FreeAddress is a loopback address that nothing listens on.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := trial.FreeAddress()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("testpeer: %v", err)
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return address
 }
 
 // S3 is a running S3 server with strict signatures and versions of every object.

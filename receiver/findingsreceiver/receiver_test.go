@@ -32,6 +32,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
 	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/trial"
 	"github.com/siempipe/siempipe/receiver/findingsreceiver/internal/metadata"
 )
 
@@ -57,10 +58,9 @@ func start(t *testing.T, change func(*Config), next consumer.Logs) string {
 }
 
 func freeAddress(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := trial.FreeAddress()
 	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // post sends a body and returns the status and the answer.
