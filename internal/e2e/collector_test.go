@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/siempipe/siempipe/internal/testpeer"
 	"github.com/siempipe/siempipe/internal/trial"
 )
 
@@ -125,13 +126,7 @@ func run(t *testing.T, env []string, args ...string) (output string, err error) 
 	return string(out), err
 }
 
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
-}
+func freeAddr(t *testing.T) string { return testpeer.FreeAddress(t) }
 
 type safeBuffer struct {
 	mu  sync.Mutex
