@@ -78,15 +78,13 @@ func (t *Tracker) flushSlice(ctx context.Context) error {
 	pages := uint64(t.meta.Pages)
 	from := uint32(pages * uint64(t.cycle.slice) / slicesOfPages)
 	to := uint32(pages * uint64(t.cycle.slice+1) / slicesOfPages)
-	var dirty []*slot
+	dirty := make([]placed, 0, t.cache.dirty/slicesOfPages+t.cache.dirty/64)
 	t.cache.eachDirty(func(s *slot) {
 		if page := t.pageOf(s.id.hash()); from <= page && page < to {
-			dirty = append(dirty, s)
+			dirty = append(dirty, placed{s, page})
 		}
 	})
-	slices.SortFunc(dirty, func(a, b *slot) int {
-		return int(int64(t.pageOf(a.id.hash())) - int64(t.pageOf(b.id.hash())))
-	})
+	slices.SortFunc(dirty, func(a, b placed) int { return int(int64(a.page) - int64(b.page)) })
 	for len(dirty) > 0 {
 		n, err := t.flushSome(ctx, dirty)
 		if err != nil {
@@ -148,12 +146,18 @@ func (t *Tracker) endCycle(ctx context.Context) error {
 	return nil
 }
 
+// placed is a dirty slot with the page that it belongs to.
+type placed struct {
+	*slot
+	page uint32
+}
+
 // flushSome writes the pages of the first of the dirty slots, in order of their pages, and returns how many those were.
-func (t *Tracker) flushSome(ctx context.Context, dirty []*slot) (n int, err error) {
+func (t *Tracker) flushSome(ctx context.Context, dirty []placed) (n int, err error) {
 	var gets []Op
 	last := uint32(0)
 	for ; n < len(dirty); n++ {
-		page := t.pageOf(dirty[n].id.hash())
+		page := dirty[n].page
 		if n > 0 && page == last {
 			continue
 		}
@@ -170,7 +174,7 @@ func (t *Tracker) flushSome(ctx context.Context, dirty []*slot) (n int, err erro
 	sets := make([]Op, 0, len(gets)+1)
 	for i, page := 0, 0; i < n; page++ {
 		j := i + 1
-		for j < n && t.pageOf(dirty[j].id.hash()) == t.pageOf(dirty[i].id.hash()) {
+		for j < n && dirty[j].page == dirty[i].page {
 			j++
 		}
 		value, more := t.merge(t.entriesOf(gets[page].Value), dirty[i:j])
@@ -195,7 +199,7 @@ func (t *Tracker) flushSome(ctx context.Context, dirty []*slot) (n int, err erro
 }
 
 // merge writes a page anew with the changed entries, and returns by how many it has grown.
-func (t *Tracker) merge(entries []byte, changed []*slot) (page []byte, more int) {
+func (t *Tracker) merge(entries []byte, changed []placed) (page []byte, more int) {
 	added := 0
 	if len(t.fresh) > 0 {
 		for _, s := range changed {
