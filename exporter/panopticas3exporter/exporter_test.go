@@ -100,7 +100,7 @@ func TestPartitionsNeverMix(t *testing.T) {
 		var recs []record.Record
 		for i := from; i < from+500; i++ {
 			account, eventType, day := fmt.Sprintf("acct-%d", i%40), types[i/40%3], days[i/120%3]
-			last = objectstore.PartitionOf(&record.Record{EventType: eventType, AccountID: account, Time: day}, time.Time{}).Key("Panoptica", "")
+			last = new(objectstore.Days).PartitionOf(&record.Record{EventType: eventType, AccountID: account, Time: day}, time.Time{}).Key("Panoptica", "")
 			recs = append(recs, record.Record{
 				Body: fmt.Sprintf(`{"n":%d,"at":"%s"}`, i, last), EventType: eventType, AccountID: account, Time: day,
 			})

@@ -103,8 +103,9 @@ func (s *splitter) split(logs plog.Logs, at time.Time) []*request {
 	var index map[objectstore.Partition]*request // made with the second partition
 	var current *request
 	var rec record.Record
+	var days objectstore.Days
 	for lr := range each(logs) {
-		p := s.partitionOf(lr, &rec, at)
+		p := s.partitionOf(lr, &rec, at, &days)
 		if current == nil || current.parts[0].Partition != p {
 			if current = index[p]; current == nil {
 				if index == nil {
@@ -125,7 +126,7 @@ func (s *splitter) split(logs plog.Logs, at time.Time) []*request {
 	return requests
 }
 
-func (s *splitter) partitionOf(lr plog.LogRecord, rec *record.Record, at time.Time) objectstore.Partition {
+func (s *splitter) partitionOf(lr plog.LogRecord, rec *record.Record, at time.Time, days *objectstore.Days) objectstore.Partition {
 	if err := otelrecord.Read(lr, rec); err != nil { // a map that JSON cannot say: as much of it as text can
 		rec.Body = lr.Body().AsString()
 	}
@@ -135,7 +136,7 @@ func (s *splitter) partitionOf(lr plog.LogRecord, rec *record.Record, at time.Ti
 	if rec.EventTime().IsZero() {
 		rec.Received = s.now()
 	}
-	return objectstore.PartitionOf(rec, at)
+	return days.PartitionOf(rec, at)
 }
 
 // only is the records of the refused partitions, whole.
@@ -143,9 +144,10 @@ func (s *splitter) only(logs plog.Logs, refused map[objectstore.Partition]bool, 
 	out := plog.NewLogs()
 	logs.CopyTo(out)
 	var rec record.Record
+	var days objectstore.Days
 	out.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
 		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
-			sl.LogRecords().RemoveIf(func(lr plog.LogRecord) bool { return !refused[s.partitionOf(lr, &rec, at)] })
+			sl.LogRecords().RemoveIf(func(lr plog.LogRecord) bool { return !refused[s.partitionOf(lr, &rec, at, &days)] })
 			return sl.LogRecords().Len() == 0
 		})
 		return rl.ScopeLogs().Len() == 0

@@ -128,10 +128,7 @@ func (w *writer) push(ctx context.Context, r xexporterhelper.Request) error {
 	rest := &request{budget: req.budget}
 	for i := range req.parts {
 		p := &req.parts[i]
-		*buf = (*buf)[:0]
-		for _, body := range p.bodies {
-			*buf = objectstore.AppendLine(*buf, body)
-		}
+		*buf = objectstore.AppendLines((*buf)[:0], p.bodies)
 		if _, err := w.put(ctx, p.Partition, p.first, *buf); err != nil {
 			errs = append(errs, err)
 			at := rest.part(p.Partition, p.first)

@@ -1,7 +1,6 @@
 package objectstore
 
 import (
-	"math"
 	"strings"
 	"time"
 
@@ -18,8 +17,7 @@ type Batch struct {
 	index map[Partition]int
 	last  int // the part of the record before, mostly also of the next one
 
-	day     int64 // days since 1970 of dayText
-	dayText string
+	days Days
 }
 
 // Part is the lines of one object to be.
@@ -40,7 +38,7 @@ func (b *Batch) Add(rec *record.Record, eventType string, at time.Time) {
 	if at.IsZero() {
 		at = first
 	}
-	b.add(Partition{EventType: eventType, Day: b.dayOf(at), Account: rec.AccountID}, first, rec.Body)
+	b.add(Partition{EventType: eventType, Day: b.days.Of(at), Account: rec.AccountID}, first, rec.Body)
 }
 
 func (b *Batch) add(p Partition, first time.Time, body string) {
@@ -72,19 +70,6 @@ func (b *Batch) open(p Partition, first time.Time) int {
 	}
 	b.index[p] = i
 	return i
-}
-
-// dayOf is Partition's day of t; the text of the same day is made once.
-func (b *Batch) dayOf(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	const seconds = 24 * 60 * 60
-	day := int64(math.Floor(float64(t.Unix()) / seconds))
-	if b.dayText == "" || day != b.day {
-		b.day, b.dayText = day, dayOf(t)
-	}
-	return b.dayText
 }
 
 // Parts are what was gathered since the last Reset; they are the Batch's own.

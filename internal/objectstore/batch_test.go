@@ -42,7 +42,12 @@ func TestBatchIsPartitionOf(t *testing.T) {
 		rec := record.Record{Time: time.Unix(int64(hours)*3600-1, 5), EventType: record.Other}
 		b.Reset()
 		b.Add(&rec, "", time.Time{})
-		assert.Equal(t, PartitionOf(&rec, time.Time{}), b.Parts()[0].Partition, rec.Time)
+		assert.Equal(t, new(Days).PartitionOf(&rec, time.Time{}), b.Parts()[0].Partition, rec.Time)
+		day := ""
+		if t := rec.EventTime(); !t.IsZero() {
+			day = t.UTC().Format(time.DateOnly)
+		}
+		assert.Equal(t, day, b.Parts()[0].Day)
 	}
 }
 
@@ -70,5 +75,18 @@ func BenchmarkBatch(b *testing.B) {
 		if len(batch.Parts()) != 50 {
 			b.Fatal(len(batch.Parts()))
 		}
+	}
+}
+
+// TestAppendLines: the same lines as one by one, whatever bodies hold.
+func TestAppendLines(t *testing.T) {
+	for _, bodies := range [][]string{nil, {""}, {`{"a":1}`, `{"b":2}`}, {`{"a":1}`, "{\n\"b\": 2}", "text\nof lines"}, {"\n", "\n\n"}} {
+		want := []byte("before\n")
+		for _, body := range bodies {
+			want = AppendLine(want, body)
+		}
+		got := AppendLines([]byte("before\n"), bodies)
+		assert.Equal(t, string(want), string(got))
+		assert.Equal(t, len(bodies)+1, strings.Count(string(got), "\n"), "a record is a line")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -82,6 +83,28 @@ func NewObject(root string, p Partition, first time.Time, lines []byte, compress
 		ContentType:     contentType,
 		ContentEncoding: compression.contentEncoding(),
 	}, err
+}
+
+// AppendLines appends the lines of bodies to dst, as AppendLine does. Nearly always no body holds a line end, which is seen
+// afterwards in all of them at once.
+func AppendLines(dst []byte, bodies []string) []byte {
+	size := len(bodies)
+	for _, body := range bodies {
+		size += len(body)
+	}
+	start := len(dst)
+	dst = slices.Grow(dst, size)
+	for _, body := range bodies {
+		dst = append(append(dst, body...), '\n')
+	}
+	if bytes.Count(dst[start:], []byte{'\n'}) == len(bodies) {
+		return dst
+	}
+	dst = dst[:start]
+	for _, body := range bodies {
+		dst = AppendLine(dst, body)
+	}
+	return dst
 }
 
 // AppendLine appends a record's body and the line end to dst. A body that holds a line end itself did not come through

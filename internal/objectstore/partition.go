@@ -6,6 +6,7 @@ package objectstore
 
 import (
 	"errors"
+	"math"
 	"net/url"
 	"strings"
 	"time"
@@ -28,19 +29,32 @@ type Partition struct {
 	Account   string
 }
 
-// PartitionOf is the partition of a record by its own time, or by at when that is set.
-func PartitionOf(rec *record.Record, at time.Time) Partition {
-	if at.IsZero() {
-		at = rec.EventTime()
-	}
-	return Partition{EventType: rec.EventType, Day: dayOf(at), Account: rec.AccountID}
+// Days makes the texts of days, that of the same day once: most records are of the same one as those before. The zero value
+// is ready; it is for one goroutine.
+type Days struct {
+	day  int64 // since 1970
+	text string
 }
 
-func dayOf(t time.Time) string {
+// Of is the day of t in UTC, "" when t is zero.
+func (d *Days) Of(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format(time.DateOnly)
+	const seconds = 24 * 60 * 60
+	day := int64(math.Floor(float64(t.Unix()) / seconds))
+	if d.text == "" || day != d.day {
+		d.day, d.text = day, t.UTC().Format(time.DateOnly)
+	}
+	return d.text
+}
+
+// PartitionOf is the partition of a record by its own time, or by at when that is set.
+func (d *Days) PartitionOf(rec *record.Record, at time.Time) Partition {
+	if at.IsZero() {
+		at = rec.EventTime()
+	}
+	return Partition{EventType: rec.EventType, Day: d.Of(at), Account: rec.AccountID}
 }
 
 // String is the partition as one text, for metadata; ParsePartition reads it back.
