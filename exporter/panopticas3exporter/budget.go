@@ -7,9 +7,9 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 )
 
-// maxOpenBytes is the most that open batches hold together: with it a hundred partitions still make objects of more than
-// half a megabyte under full load.
-const maxOpenBytes = 64 << 20
+// maxOpenBytes is the most that open batches hold together. Fifty partitions still make objects of more than half a megabyte
+// under full load. With half of it uploads become too small to keep up (bench, case A); twice as much takes 80 MB more memory.
+const maxOpenBytes = 32 << 20
 
 // budget bounds what all open batches hold together. The batcher knows only the size of each: with more partitions than fit
 // into the queue at that size all of it would wait for the timer, and the receivers with it. Above the limit the batches
