@@ -17,7 +17,7 @@ import (
 var values = []string{
 	`"AWS"`, `"aws"`, `" Azure "`, `"High"`, `"Informational"`, `"id"`, `"id-1"`, `"Id-1"`, `""`, `"x"`, `"Storage"`, `"Data Exposure"`,
 	`"attack_path"`, `"security_finding"`, `"ATTACK_PATH"`, `true`, `false`, `null`, `0`, `100`, `1e2`, `87.0`, `-1`, `[]`, `["a"]`, `[[]]`, `[["a","b"],[]]`, `[["a",1]]`, `{}`,
-	`{"risk_score":0}`, `{"risk_score":100}`, `{"risk_score":100.0}`, `{"risk_score":1.0e2}`, `{"risk_score":100.5}`, `{"risk_score":101}`, `{"risk_score":-0}`, `{"risk_score":-1}`,
+	`{"risk_score":0}`, `{"risk_score":100}`, `{"risk_score":100.0}`, `{"risk_score":1.0e2}`, `{"risk_score":100.5}`, `{"risk_score":101}`, `{"risk_score":-0}`, `{"risk_score":50,"risk_score":101}`, `{"risk_score":50,"\u0072isk_score":101}`, `{"risk_score":50,"a":"risk_score","b":[1]}`, `{"a":1,"risk_score":7}`, `{"risk_score":-1}`,
 	`{"risk_score":"90"}`, `{"risk_score":null}`, `{"risk_score":1e-2}`, `{"risk_score":1e999999999}`, `{"Risk_score":101}`,
 	`"2024-09-15T17:16:00Z"`, `"2024-09-15T17:16:00.123456789123Z"`, `"2024-09-15t17:16:00z"`, `"2024-09-15T17:16:00+02:00"`, `"2024-09-15T17:16:00"`, `"2024-09-15 17:16:00Z"`,
 	`"2024-02-30T00:00:00Z"`, `"2024-09-15T24:00:00Z"`, `"2024-09-15T7:16:00Z"`, `"2024-09-15T17:16:00,5Z"`, `"2024-09-15T17:16:00.Z"`, `"2016-12-31T23:59:60Z"`, `"2017-01-01T00:59:60+01:00"`, `"2024-09-15"`,

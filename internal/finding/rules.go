@@ -122,6 +122,9 @@ func isRiskParams(v *value) string {
 	if v.Kind != jsonscan.Object {
 		return want("object", v)
 	}
+	if scoreFirst(v.Value) {
+		return ""
+	}
 	seen, reason := false, ""
 	eachMember(v.Value, func(name, text string, kind jsonscan.Kind) bool {
 		switch {
@@ -138,6 +141,24 @@ func isRiskParams(v *value) string {
 		return reason == ""
 	})
 	return reason
+}
+
+// scoreFirst reports whether risk params begin with a valid risk_score and hold no other, as the vendor writes them. When it
+// says no they may be valid nevertheless.
+func scoreFirst(object string) bool {
+	rest, ok := strings.CutPrefix(object, `{"risk_score":`)
+	if !ok {
+		return false
+	}
+	digits := 0
+	for digits < len(rest) && digits <= 3 && rest[digits] >= '0' && rest[digits] <= '9' {
+		digits++
+	}
+	if digits == 0 || digits == len(rest) || rest[digits] != ',' && rest[digits] != '}' || !isScore(rest[:digits]) {
+		return false
+	}
+	rest = rest[digits:]
+	return !strings.Contains(rest, "risk_score") && strings.IndexByte(rest, '\\') < 0
 }
 
 // eachMember calls f for each member of an object that was scanned before, until f says false; names are as they stand

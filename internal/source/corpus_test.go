@@ -132,7 +132,7 @@ func goldenOf(t testing.TB, rec *record.Record) string {
 
 // keyOf is the object key of a record on its own, and messageOf its pipe message.
 func keyOf(t testing.TB, rec *record.Record) string {
-	o, err := objectstore.NewObject("Panoptica", objectstore.PartitionOf(rec, time.Time{}), rec.EventTime(), objectstore.AppendLine(nil, rec.Body), objectstore.None)
+	o, err := objectstore.NewObject("Panoptica", new(objectstore.Days).PartitionOf(rec, time.Time{}), rec.EventTime(), objectstore.AppendLine(nil, rec.Body), objectstore.None)
 	require.NoError(t, err)
 	return o.Key + "\n"
 }
