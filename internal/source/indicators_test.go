@@ -92,6 +92,7 @@ func TestInstants(t *testing.T) {
 			continue
 		}
 		assert.Equal(t, want, string(day.append(nil, instant)), in)
+		assert.Equal(t, want, string(new(dayCache).append(nil, instant)), "%s, first of all", in)
 		if again, ok := parseInstant(want); assert.True(t, ok, want) {
 			assert.Equal(t, instant, again, want)
 		}

@@ -131,7 +131,7 @@ func daysSince1970(year, month, day int) int64 {
 
 // dayCache is the text of the day that was written last: most times of a log are of one day.
 type dayCache struct {
-	day  int64 // since 1970, plus one; 0 is none
+	day  int64 // since 1970
 	text [len("2006-01-02 ")]byte
 }
 
@@ -142,8 +142,8 @@ func (c *dayCache) append(dst []byte, t instant) []byte {
 	if rest < 0 {
 		day, rest = day-1, rest+86400
 	}
-	if c.day != day+1 {
-		c.day = day + 1
+	if c.day != day || c.text[0] == 0 {
+		c.day = day
 		appendDay(c.text[:0], day)
 	}
 	dst = append(dst, c.text[:]...)
