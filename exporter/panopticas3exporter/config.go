@@ -29,13 +29,13 @@ const (
 	defaultTimeout = 30 * time.Second
 	// Panoptica promises events in the bucket within a minute; half of it is left for the upload and one retry.
 	defaultFlushTimeout = 30 * time.Second
-	// Before compression, for each open object. Larger objects are cheaper to store and to read; smaller ones cost less
-	// memory and are sent again sooner. There is no upper limit: what receivers take in one request limits objects too.
-	defaultMinBatchBytes = 4 << 20
+	// Of a batch, before compression: a quarter of what waits, and with fifty partitions still more than half a megabyte for an
+	// object. There is no upper limit: what receivers take in one request limits batches too.
+	defaultMinBatchBytes = 32 << 20
 	// What waits in memory while the store is away, before receivers are made to wait.
 	defaultQueueBytes = 128 << 20
-	// Uploads at the same time: enough to hide the store's latency on two cores.
-	defaultConsumers = 4
+	// Batches on their way at the same time, each with several uploads: one is made ready while the other waits for the store.
+	defaultConsumers = 2
 )
 
 // Config is what users may say about the exporter.

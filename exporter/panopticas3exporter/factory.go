@@ -34,14 +34,14 @@ func newExporter(ctx context.Context, set exporter.Settings, cfg *Config, w *wri
 		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
 		exporterhelper.WithTimeout(cfg.TimeoutConfig),
 		exporterhelper.WithRetry(cfg.RetryConfig),
-		xexporterhelper.WithQueueBatch(cfg.QueueConfig, xexporterhelper.QueueBatchSettings{Encoding: encoding{w.budget}, Partitioner: slots{}}),
+		xexporterhelper.WithQueueBatch(cfg.QueueConfig, xexporterhelper.QueueBatchSettings{Encoding: encoding{}}),
 		exporterhelper.WithStart(w.start),
 		exporterhelper.WithShutdown(w.shutdown))
 	if err != nil {
 		return nil, err
 	}
 	return &splitter{
-		Logs: otelqueue.Logs{Logs: inner}, budget: w.budget, byExport: cfg.PartitionTime == partitionByExport, eventType: cfg.EventType, now: time.Now,
+		Logs: otelqueue.Logs{Logs: inner}, byExport: cfg.PartitionTime == partitionByExport, eventType: cfg.EventType, now: time.Now,
 		writer: w, standstill: standstill,
 	}, nil
 }

@@ -5,9 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"math"
-	"strconv"
 	"time"
 
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
@@ -15,12 +12,6 @@ import (
 
 	"github.com/siempipe/siempipe/internal/objectstore"
 )
-
-// maxSlots bounds the batches that are open at the same time, each with its goroutine and timer, however many partitions
-// records name: account IDs come from outside. Beyond 10,000 the batcher of exporterhelper v0.158 pushes the oldest out,
-// waits for a worker within a worker, and stands still for ever (TestMorePartitionsThanTheBatcherTakes). With 100 partitions one pair shares a
-// slot, which only makes their objects a little smaller.
-const maxSlots = 4096
 
 // What a request and a record take in memory beside the bodies, so that sending_queue.queue_size in bytes is near the truth.
 const (
@@ -30,16 +21,19 @@ const (
 
 // request is what waits in queue and batcher: the bodies of records, by partition. The exporter has a request of its own
 // because the one of plog.Logs measures all that a batch holds each time something is added to it: with records of 50
-// accounts in turn that alone cost three times what all the rest does (bench, case A).
+// accounts in turn that alone cost three times what all the rest does (bench, case A). It also keeps partitions apart inside one
+// batch: the batcher's own partitions, when they go idle while its workers are busy, wait for each other for ever
+// (exporterhelper v0.158, internal/queuebatch/multi_batcher.go; TestPartitionsThatGoIdle).
 type request struct {
 	parts   []part
 	records int
 	bytes   int
 
-	budget *budget // of the exporter; nil is none
-	open   bool    // is a batch, whose bytes the budget counts
-	due    bool    // is to be sent although it is smaller than batches are meant to be
+	index map[objectstore.Partition]int // of parts, when there are many
 }
+
+// fewParts is up to how many parts are looked through; more are looked up.
+const fewParts = 8
 
 // part is the records of one partition.
 type part struct {
@@ -53,14 +47,8 @@ var _ xexporterhelper.RequestErrorHandler = (*request)(nil)
 // ItemsCount is the number of records.
 func (r *request) ItemsCount() int { return r.records }
 
-// BytesSize is about what the request takes in memory. A batch that is due says that it is as large as any: the batcher asks
-// for nothing but the size to find out what it has to send.
-func (r *request) BytesSize() int {
-	if r.due {
-		return math.MaxInt32
-	}
-	return requestOverhead + r.bytes
-}
+// BytesSize is about what the request takes in memory.
+func (r *request) BytesSize() int { return requestOverhead + r.bytes }
 
 // size is the request in what limits of batches are given in.
 func (r *request) size(sizer exporterhelper.RequestSizerType) int {
@@ -79,9 +67,23 @@ func (r *request) add(i int, body string) {
 
 // part is the index of the part of p, which is made where there is none.
 func (r *request) part(p objectstore.Partition, first time.Time) int {
-	for i := range r.parts { // mostly one, and two where partitions share a slot
-		if r.parts[i].Partition == p {
+	if r.index != nil {
+		if i, ok := r.index[p]; ok {
 			return i
+		}
+		r.index[p] = len(r.parts)
+	} else {
+		for i := range r.parts {
+			if r.parts[i].Partition == p {
+				return i
+			}
+		}
+		if len(r.parts) == fewParts {
+			r.index = make(map[objectstore.Partition]int, 2*fewParts)
+			for i := range r.parts {
+				r.index[r.parts[i].Partition] = i
+			}
+			r.index[p] = len(r.parts)
 		}
 	}
 	r.parts = append(r.parts, part{Partition: p, first: first})
@@ -105,26 +107,20 @@ func (r *request) MergeSplit(_ context.Context, limit int, sizer exporterhelper.
 		r.bytes += o.bytes
 	}
 	if limit == 0 || r.size(sizer) <= limit {
-		r.budget.hold(r, other)
 		return []xexporterhelper.Request{r}, nil
 	}
-	r.budget.release(r)
-	out := r.split(limit, sizer)
-	for _, o := range out {
-		r.budget.hold(o.(*request), nil)
-	}
-	return out, nil
+	return r.split(limit, sizer), nil
 }
 
 func (r *request) split(limit int, sizer exporterhelper.RequestSizerType) []xexporterhelper.Request {
 	var out []xexporterhelper.Request
-	now := &request{budget: r.budget}
+	now := &request{}
 	for i := range r.parts {
 		from := &r.parts[i]
 		for _, body := range from.bodies {
 			if now.records > 0 && now.sizeWith(body, sizer) > limit {
 				out = append(out, now)
-				now = &request{budget: r.budget}
+				now = &request{}
 			}
 			now.add(now.part(from.Partition, from.first), body)
 		}
@@ -157,23 +153,9 @@ func (r *request) OnError(err error) xexporterhelper.Request {
 	return r
 }
 
-// slots keeps the batches of the batcher apart: all requests of one partition come into the same.
-type slots struct{}
-
-// GetKey is the slot of a request, a number under maxSlots.
-func (slots) GetKey(_ context.Context, r xexporterhelper.Request) string {
-	p := &r.(*request).parts[0]
-	hash := fnv.New32a()
-	for _, text := range [...]string{p.EventType, p.Day, p.Account} {
-		_, _ = hash.Write([]byte(text))
-		_, _ = hash.Write([]byte{0})
-	}
-	return strconv.FormatUint(uint64(hash.Sum32()%maxSlots), 10)
-}
-
 // encoding is the form of requests in a persistent queue: a version, and for each part its partition, time and bodies, each
 // text after its length.
-type encoding struct{ budget *budget }
+type encoding struct{}
 
 const encodingVersion = 1
 
@@ -201,13 +183,13 @@ func (encoding) Marshal(_ context.Context, r xexporterhelper.Request) ([]byte, e
 }
 
 // Unmarshal reads what Marshal wrote. It fails on anything else.
-func (e encoding) Unmarshal(stored []byte) (context.Context, xexporterhelper.Request, error) {
+func (encoding) Unmarshal(stored []byte) (context.Context, xexporterhelper.Request, error) {
 	ctx := context.Background()
 	if len(stored) < 2 || stored[0] != encodingVersion {
 		return ctx, nil, errors.New("stored request: not of this version")
 	}
 	d := decoder{rest: string(stored[1:])}
-	req := &request{budget: e.budget}
+	req := &request{}
 	for d.rest != "" && d.err == nil {
 		p := objectstore.Partition{EventType: d.text(), Day: d.text(), Account: d.text()}
 		first := time.Unix(d.varint(), 0).UTC()

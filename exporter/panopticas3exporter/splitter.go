@@ -20,7 +20,6 @@ import (
 type splitter struct {
 	exporter.Logs // with queue, batcher and retry
 
-	budget    *budget
 	byExport  bool
 	eventType string // "" is each record's own
 	now       func() time.Time
@@ -111,7 +110,7 @@ func (s *splitter) split(logs plog.Logs, at time.Time) []*request {
 				if index == nil {
 					index = make(map[objectstore.Partition]*request)
 				}
-				current = &request{budget: s.budget, parts: []part{{Partition: p, first: rec.EventTime()}}}
+				current = &request{parts: []part{{Partition: p, first: rec.EventTime()}}}
 				index[p] = current
 				requests = append(requests, current)
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -20,7 +21,11 @@ import (
 )
 
 // maxPooledLines is how large a buffer of lines is kept between batches.
-const maxPooledLines = 4 * defaultMinBatchBytes
+const maxPooledLines = 16 << 20
+
+// maxUploads is how many objects of one batch are uploaded at the same time: a batch of many small ones waits for the store most
+// of its time.
+const maxUploads = 8
 
 // writer makes objects of batches and puts them into the store. It is safe for concurrent use.
 type writer struct {
@@ -29,7 +34,6 @@ type writer struct {
 	telemetry *metadata.TelemetryBuilder
 	store     objectstore.Store
 	release   func()    // of the claim on the bucket
-	budget    *budget   // of open batches; push takes them out
 	lines     sync.Pool // of *[]byte
 	health    health
 	closing   sync.Once
@@ -41,7 +45,7 @@ func newWriter(set exporter.Settings, cfg *Config) (*writer, error) {
 		return nil, err
 	}
 	return &writer{
-		cfg: cfg, logger: set.Logger, telemetry: telemetry, budget: newBudget(cfg),
+		cfg: cfg, logger: set.Logger, telemetry: telemetry,
 		health: health{patience: patience},
 		lines:  sync.Pool{New: func() any { return new([]byte) }},
 	}, nil
@@ -109,6 +113,22 @@ func (w *writer) test(ctx context.Context) {
 	w.logger.Info("Test message stored", zap.String("key", o.Key))
 }
 
+// pushPart stores the object of a part.
+func (w *writer) pushPart(ctx context.Context, p *part) error {
+	if err := ctx.Err(); err != nil { // the store took too long over others
+		return fmt.Errorf("put: %w", err)
+	}
+	buf := w.lines.Get().(*[]byte)
+	defer func() {
+		if cap(*buf) <= maxPooledLines {
+			w.lines.Put(buf)
+		}
+	}()
+	*buf = objectstore.AppendLines((*buf)[:0], p.bodies)
+	_, err := w.put(ctx, p.Partition, p.first, *buf)
+	return err
+}
+
 // push stores a request, an object for each of its partitions. What is not stored comes back in the error.
 func (w *writer) push(ctx context.Context, r xexporterhelper.Request) error {
 	w.health.work(1)
@@ -117,24 +137,28 @@ func (w *writer) push(ctx context.Context, r xexporterhelper.Request) error {
 		return errStopping
 	}
 	req := r.(*request)
-	w.budget.release(req)
-	buf := w.lines.Get().(*[]byte)
-	defer func() {
-		if cap(*buf) <= maxPooledLines {
-			w.lines.Put(buf)
-		}
-	}()
-	var errs []error
-	rest := &request{budget: req.budget}
-	for i := range req.parts {
-		p := &req.parts[i]
-		*buf = objectstore.AppendLines((*buf)[:0], p.bodies)
-		if _, err := w.put(ctx, p.Partition, p.first, *buf); err != nil {
-			errs = append(errs, err)
-			at := rest.part(p.Partition, p.first)
-			for _, body := range p.bodies {
-				rest.add(at, body)
+	failures := make([]error, len(req.parts))
+	var uploads sync.WaitGroup
+	var next atomic.Int64
+	for range min(maxUploads, len(req.parts)) {
+		uploads.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(req.parts); i = int(next.Add(1)) - 1 {
+				failures[i] = w.pushPart(ctx, &req.parts[i])
 			}
+		})
+	}
+	uploads.Wait()
+	var errs []error
+	rest := &request{}
+	for i, err := range failures {
+		if err == nil {
+			continue
+		}
+		errs = append(errs, err)
+		p := &req.parts[i]
+		at := rest.part(p.Partition, p.first)
+		for _, body := range p.bodies {
+			rest.add(at, body)
 		}
 	}
 	w.health.report(errors.Join(errs...))
