@@ -118,7 +118,7 @@ func TestMemoryOfOpenPartitions(t *testing.T) {
 	const (
 		partitions = 10_000
 		queueBytes = 32 << 20
-		// A record of 1 KB takes some 500 bytes of structures beside its body; batches, slots and the lines of an object
+		// A record of 1 KB takes some 500 bytes of structures beside its body; batches and the lines of an object
 		// in the making come on top.
 		mostHeap = 2 * queueBytes
 	)
