@@ -42,6 +42,6 @@ func newExporter(ctx context.Context, set exporter.Settings, cfg *Config, w *wri
 	}
 	return &splitter{
 		Logs: otelqueue.Logs{Logs: inner}, byExport: cfg.PartitionTime == partitionByExport, eventType: cfg.EventType, now: time.Now,
-		writer: w, standstill: standstill,
+		writer: w,
 	}, nil
 }

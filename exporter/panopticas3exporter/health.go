@@ -20,8 +20,6 @@ type health struct {
 	failing bool      // what was reported last
 	reason  string    // with it
 	stopped time.Time // when the end began; zero before
-	active  int       // batches under way
-	rested  time.Time // when the last of them ended
 }
 
 // report tells the collector's health when it changes, or when there is another reason for it. A failure is never reported
@@ -50,25 +48,6 @@ func (h *health) stopping() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.stopped = time.Now()
-	h.rested = h.stopped
-}
-
-// work counts the batches under way.
-func (h *health) work(n int) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.active += n
-	h.rested = time.Now()
-}
-
-// idle is how long no batch has been under way; it is asked after the beginning of the end.
-func (h *health) idle() time.Duration {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.active > 0 {
-		return 0
-	}
-	return time.Since(h.rested)
 }
 
 // patience is how long after the beginning of the end a store that fails is still tried: with the try that is under way

@@ -24,35 +24,13 @@ type splitter struct {
 	eventType string // "" is each record's own
 	now       func() time.Time
 
-	writer     *writer
-	standstill time.Duration
+	writer *writer
 }
 
-// standstill is how long no batch is under way before the end is taken to have come.
-const standstill = 5 * time.Second
-
 // Shutdown sends what is queued. The writer is told first, so that a store that is away does not hold up the end.
-//
-// It does not wait for ever: when batches have gone idle while all workers were busy, the batcher of exporterhelper v0.158
-// (internal/queuebatch/multi_batcher.go) holds the lock that its own goroutines need in order to end
-// (TestEndWhileBatchesGoIdle). By then it has sent all that it holds.
 func (s *splitter) Shutdown(ctx context.Context) error {
 	s.writer.health.stopping()
-	ended := make(chan error, 1)
-	go func() { ended <- s.Logs.Shutdown(ctx) }()
-	tick := time.NewTicker(s.standstill / 10)
-	defer tick.Stop()
-	for {
-		select {
-		case err := <-ended:
-			return err
-		case <-tick.C:
-			if s.writer.health.idle() > s.standstill {
-				s.writer.logger.Warn("The batcher waits for itself after it has sent what it held; it is left behind")
-				return s.writer.shutdown(ctx)
-			}
-		}
-	}
+	return s.Logs.Shutdown(ctx)
 }
 
 // requestKey is the context key of a request on its way to the queue.

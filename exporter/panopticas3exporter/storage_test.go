@@ -162,7 +162,6 @@ func TestEndWhileBatchesGoIdle(t *testing.T) {
 	store.time.Store(int64(300 * time.Millisecond))
 	require.NoError(t, e.ConsumeLogs(t.Context(), accounts(1000, 8, "{}")))
 	time.Sleep(120 * time.Millisecond) // all workers are busy, and the first 200 batches are put away
-	e.standstill = time.Second
 	began := time.Now()
 	stop(t, e)
 	t.Logf("ended after %s", time.Since(began).Round(time.Millisecond))

@@ -131,8 +131,6 @@ func (w *writer) pushPart(ctx context.Context, p *part) error {
 
 // push stores a request, an object for each of its partitions. What is not stored comes back in the error.
 func (w *writer) push(ctx context.Context, r xexporterhelper.Request) error {
-	w.health.work(1)
-	defer w.health.work(-1)
 	if w.health.givenUp() {
 		return errStopping
 	}
