@@ -155,6 +155,9 @@ func (w *Writer) Write(ctx context.Context, msgs [][]byte) (sent int, err error)
 	if len(msgs) == 0 {
 		return 0, nil
 	}
+	if w.closed.Err() != nil {
+		return 0, ErrClosed
+	}
 	ctx, cancel := w.bound(ctx)
 	defer cancel()
 

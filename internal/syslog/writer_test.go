@@ -235,8 +235,22 @@ func TestCloseEndsAWriteThatHangs(t *testing.T) {
 		left := w.Finish(context.Background())
 		require.Equal(t, name == "tcp", left > 0, "%s: %d messages are with a peer that has read none", name, left)
 		_, err := w.Write(context.Background(), numbered(1, 1))
-		require.Error(t, err, name)
+		require.ErrorIs(t, err, ErrClosed, name)
 	}
+}
+
+// TestWriteAfterClose: a Writer that was closed makes no connection, not even for a moment.
+func TestWriteAfterClose(t *testing.T) {
+	p := newPeer(t, listen(t, "tcp", "127.0.0.1:0")).start()
+	w := newWriter(t, WriterConfig{Network: TCP, Endpoints: []string{p.listener.Addr().String()}})
+	require.NoError(t, w.Close())
+	for range 1000 {
+		sent, err := w.Write(t.Context(), numbered(1, 1))
+		require.ErrorIs(t, err, ErrClosed)
+		require.Zero(t, sent)
+	}
+	_, accepted := p.ended()
+	require.Zero(t, accepted)
 }
 
 func TestPeerRestartedUnderLoad(t *testing.T) {
