@@ -473,9 +473,10 @@ func TestMemory(t *testing.T) {
 	var taken, peak atomic.Uint64
 	next, err := consumer.NewLogs(func(_ context.Context, logs plog.Logs) error {
 		if taken.Add(uint64(logs.LogRecordCount()))%10_000 == 0 {
+			runtime.GC() // what is garbage depends on the machine
 			var m runtime.MemStats
 			runtime.ReadMemStats(&m)
-			peak.Store(max(peak.Load(), m.HeapInuse))
+			peak.Store(max(peak.Load(), m.HeapAlloc))
 		}
 		return nil
 	})
@@ -486,7 +487,8 @@ func TestMemory(t *testing.T) {
 	assert.Equal(t, http.StatusOK, code)
 	assert.Equal(t, records, got.Accepted)
 	assert.EqualValues(t, records, taken.Load())
-	assert.Less(t, peak.Load(), uint64(64<<20), "bytes of heap for a body of 200 MB")
+	assert.Less(t, peak.Load(), uint64(8<<20), "bytes in use for a body of 200 MB")
+	t.Logf("%d KiB in use at most", peak.Load()>>10)
 }
 
 func TestPathsThatNoRouterTakes(t *testing.T) {
