@@ -34,6 +34,10 @@ type Config struct {
 func (c *Config) Validate() error {
 	var err error
 
+	if inner_err := (*Config).check(c); inner_err != nil {
+		err = errors.Join(err, inner_err)
+	}
+
 	if c.MaxWindowBytes < 1.048576e+06 {
 		err = errors.Join(err, errors.New("max_window_bytes value must be greater than or equal to 1.048576e+06"))
 	}

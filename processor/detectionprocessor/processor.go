@@ -55,9 +55,6 @@ type match struct {
 }
 
 func newDetection(set processor.Settings, cfg *Config, next consumer.Logs) (*detection, error) {
-	if err := cfg.check(); err != nil {
-		return nil, err
-	}
 	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, err

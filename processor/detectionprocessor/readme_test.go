@@ -27,7 +27,6 @@ func TestReadme(t *testing.T) {
 		cfg := createDefaultConfig().(*Config)
 		require.NoError(t, confmap.NewFromStringMap(conf.Processors["detection"]).Unmarshal(cfg))
 		require.NoError(t, confmap.Validate(cfg))
-		require.NoError(t, cfg.check())
 		assert.True(t, cfg.hasStorage())
 		set, _, _, err := cfg.loader().Load()
 		require.NoError(t, err)

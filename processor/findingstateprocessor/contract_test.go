@@ -2,7 +2,6 @@ package findingstateprocessor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -42,7 +41,6 @@ func TestReadmeExample(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
 	require.NoError(t, confmap.NewFromStringMap(all["processors"]["finding_state"].(map[string]any)).Unmarshal(cfg))
 	require.NoError(t, confmap.Validate(cfg))
-	require.NoError(t, cfg.check())
 	assert.Equal(t, "changes", cfg.Emit)
 
 	conf, err := confmaptest.LoadConf("config.schema.json") // every key of the schema stands in the README's table
@@ -58,8 +56,8 @@ func TestMistakesAreNamed(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
 	cfg.Emit, cfg.Release, cfg.DispositionsWithoutTenant, cfg.MaxWaitingBytes, cfg.CacheFindings = "new", "never", "maybe", 1, 1
 	cfg.Heartbeat, cfg.QuietPeriod, cfg.ExpireAfter, cfg.MaxWaitingTime = -1, time.Millisecond, -1, -1
-	err := errors.Join(confmap.Validate(cfg), cfg.check())
-	for _, key := range []string{"storage", "emit", "release", "dispositions_without_tenant", "max_waiting_bytes", "cache_findings",
+	err := confmap.Validate(cfg)
+	for _, key := range []string{"emit", "release", "dispositions_without_tenant", "max_waiting_bytes", "cache_findings",
 		"heartbeat", "quiet_period", "expire_after", "max_waiting_time"} {
 		assert.ErrorContains(t, err, key)
 	}

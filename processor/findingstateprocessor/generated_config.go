@@ -47,6 +47,10 @@ type Config struct {
 func (c *Config) Validate() error {
 	var err error
 
+	if inner_err := (*Config).check(c); inner_err != nil {
+		err = errors.Join(err, inner_err)
+	}
+
 	if c.CacheFindings < 16384 {
 		err = errors.Join(err, errors.New("cache_findings value must be greater than or equal to 16384"))
 	}

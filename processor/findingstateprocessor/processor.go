@@ -39,8 +39,8 @@ type findingState struct {
 var _ processor.Logs = (*findingState)(nil)
 
 func newFindingState(set processor.Settings, cfg *Config, next consumer.Logs) (*findingState, error) {
-	if err := cfg.check(); err != nil {
-		return nil, err
+	if cfg.Storage == (component.ID{}) {
+		return nil, errNoStorage
 	}
 	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {

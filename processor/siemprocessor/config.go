@@ -33,6 +33,14 @@ func validateScanSeverities(severities map[string]string) error {
 	return err
 }
 
+// validateFlowFields checks what the core says of the fields of flow logs.
+func validateFlowFields(fields string) error {
+	if _, err := source.NewParser(source.Options{VPCFlowFields: fields}); err != nil {
+		return fmt.Errorf("vpc_flow_fields: %w", err)
+	}
+	return nil
+}
+
 func validateJoinWindow(window time.Duration) error {
 	if window <= 0 {
 		return fmt.Errorf("join_window: %v, want more than 0", window)

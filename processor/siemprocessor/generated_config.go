@@ -128,6 +128,10 @@ func (c *Config) Validate() error {
 		err = errors.Join(err, errors.New("tenant_id must match pattern `^(id.*)?$`"))
 	}
 
+	if inner_err := validateFlowFields(c.VpcFlowFields); inner_err != nil {
+		err = errors.Join(err, inner_err)
+	}
+
 	return err
 }
 

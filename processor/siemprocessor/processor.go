@@ -190,7 +190,7 @@ type batch struct {
 // one parses a record in place and reports whether it goes on.
 func (p *siem) one(b *batch, lr plog.LogRecord) bool {
 	received := b.now
-	if ts := lr.ObservedTimestamp(); ts != 0 {
+	if ts := lr.ObservedTimestamp(); ts != 0 && record.Representable(ts.AsTime()) {
 		received = ts.AsTime()
 	}
 	var findings []record.Record // made beside the record

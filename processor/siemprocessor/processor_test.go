@@ -2,6 +2,7 @@ package siemprocessor
 
 import (
 	"context"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,6 +93,21 @@ func TestBodiesOfOtherReceivers(t *testing.T) {
 		assert.Equal(t, record.Invalid, eventType.Str())
 	}
 	assert.Contains(t, out[3].Body().Str(), `"raw_base64":"//4="`)
+}
+
+// What a sender says of the time of receipt must be a time; the day of records without a time of their own comes from it.
+func TestReceivedAtNoTime(t *testing.T) {
+	logs := plog.NewLogs()
+	lr := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+	lr.Body().SetStr(`{"alert_id":"f-1","detection_type":"other"}`)
+	lr.SetObservedTimestamp(math.MaxUint64)
+	p, err := newSiem(nop(), defaults(), consumertest.NewNop())
+	require.NoError(t, err)
+	p.now = func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
+	logs, err = p.process(t.Context(), logs)
+	require.NoError(t, err)
+	require.Equal(t, 1, logs.LogRecordCount())
+	assert.Equal(t, p.now(), lr.ObservedTimestamp().AsTime())
 }
 
 func TestExclude(t *testing.T) {
@@ -240,8 +256,10 @@ func TestValidateNamesEveryKey(t *testing.T) {
 	cfg := defaults()
 	cfg.Format, cfg.Body, cfg.OnInvalid, cfg.TenantID, cfg.MaxRecordBytes = "syslog", "xml", "ignore", "tenant", 0
 	cfg.Suppressions = Suppressions{File: "x"}
+	cfg.VpcFlowFields, cfg.JoinWindow, cfg.ScanSeverities = "x y", 0, map[string]string{"MAL": "high"}
 	err := confmap.Validate(cfg)
-	for _, key := range []string{"format", "body", "on_invalid", "tenant_id", "max_record_bytes", "suppressions: reload_interval"} {
+	for _, key := range []string{"format", "body", "on_invalid", "tenant_id", "max_record_bytes", "suppressions: reload_interval",
+		"vpc_flow_fields", "join_window", "scan_severities"} {
 		assert.ErrorContains(t, err, key)
 	}
 }

@@ -90,6 +90,9 @@ func (c *Config) Validate() error {
 	if !strings.HasPrefix(c.Path, "/") || c.Path == "/" || path.Clean(c.Path) != c.Path || strings.ContainsAny(c.Path, "?#{} \t") {
 		errs = append(errs, fmt.Errorf("path: %q, want one like %s, without a slash at its end, blanks or any of ?#{}", c.Path, defaultPath))
 	}
+	if c.MaxRequestBodySize <= 0 {
+		errs = append(errs, fmt.Errorf("max_request_body_size: %d, want a positive number of bytes", c.MaxRequestBodySize))
+	}
 	if c.MaxDecompressedSize <= 0 {
 		errs = append(errs, fmt.Errorf("max_decompressed_size: %d, want a positive number of bytes", c.MaxDecompressedSize))
 	}

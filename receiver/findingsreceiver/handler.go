@@ -49,13 +49,19 @@ func (f *findings) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc(f.cfg.Path, f.serve)
 	mux.HandleFunc(f.cfg.Path+"/{format}", f.serve)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		f.reply(w, r, &answer{code: http.StatusNotFound, Invalid: []invalidRecord{}, Error: fmt.Sprintf("no such path, want %s or %[1]s/{format}", f.cfg.Path)})
+	})
 	return mux
 }
 
 func (f *findings) serve(w http.ResponseWriter, r *http.Request) {
 	f.stopped.Add(1) // before the server's own count of it ends
 	defer f.stopped.Done()
-	a := f.take(r)
+	f.reply(w, r, f.take(r))
+}
+
+func (f *findings) reply(w http.ResponseWriter, r *http.Request, a *answer) {
 	f.telemetry.ReceiverFindingsRequests.Add(r.Context(), 1, metric.WithAttributes(attribute.Int("code", a.code)))
 	header := w.Header()
 	header.Set("Content-Type", "application/json")

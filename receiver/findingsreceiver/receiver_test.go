@@ -284,6 +284,9 @@ func TestRefusedRequests(t *testing.T) {
 	code, got, _ := post(t, url+"/splunk", strings.NewReader(a))
 	assert.Equal(t, http.StatusNotFound, code)
 	assert.Contains(t, got.Error, "perception_point_syslog")
+	code, got, _ = post(t, strings.TrimSuffix(url, "/v1/events")+"/v2/events", strings.NewReader(a))
+	assert.Equal(t, http.StatusNotFound, code)
+	assert.Contains(t, got.Error, "/v1/events")
 	code, _, _ = post(t, url, strings.NewReader(a), "Content-Type", "application/xml")
 	assert.Equal(t, http.StatusUnsupportedMediaType, code)
 	resp, err := http.Get(url)
@@ -500,11 +503,11 @@ func TestPathsThatNoRouterTakes(t *testing.T) {
 }
 
 func TestValidateNamesEveryKey(t *testing.T) {
-	conf := confmap.NewFromStringMap(map[string]any{"endpoint": "", "path": "events/", "max_decompressed_size": 0, "max_concurrent_requests": 0, "hmac": map[string]any{"secret": "short", "header": "a b"}})
+	conf := confmap.NewFromStringMap(map[string]any{"endpoint": "", "path": "events/", "max_request_body_size": 0, "max_decompressed_size": 0, "max_concurrent_requests": 0, "hmac": map[string]any{"secret": "short", "header": "a b"}})
 	cfg := createDefaultConfig().(*Config)
 	require.NoError(t, conf.Unmarshal(cfg))
 	err := confmap.Validate(cfg)
-	for _, key := range []string{"endpoint", "path", "max_decompressed_size", "max_concurrent_requests", "hmac", "secret", "header"} {
+	for _, key := range []string{"endpoint", "path", "max_request_body_size", "max_decompressed_size", "max_concurrent_requests", "hmac", "secret", "header"} {
 		assert.ErrorContains(t, err, key)
 	}
 }
