@@ -173,46 +173,60 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestOnlyWhatIsRefusedComesBack: with a queue that takes nothing more, the parts that are in are not sent again.
+// TestOnlyWhatIsRefusedComesBack: of a batch that makes several requests, those that are in are not sent again.
 func TestOnlyWhatIsRefusedComesBack(t *testing.T) {
-	s := &splitter{Logs: &oneRefused{account: "b"}, now: time.Now}
+	s := &splitter{Logs: &secondRefused{}, now: time.Now, limits: limits{bytes: maxRequestBytes, records: 2}}
 	logs := plog.NewLogs()
-	put(logs,
-		record.Record{Body: `{"n":1}`, EventType: record.Other, AccountID: "a", ID: "1"},
-		record.Record{Body: `{"n":2}`, EventType: record.Other, AccountID: "b", ID: "2"},
-		record.Record{Body: `{"n":3}`, EventType: record.Other, AccountID: "a", ID: "3"})
+	for i := range 5 { // a resource for each
+		put(logs, record.Record{Body: fmt.Sprintf(`{"n":%d}`, i), EventType: record.Other, AccountID: fmt.Sprint("account-", i%2), ID: fmt.Sprint(i)})
+	}
 	err := s.ConsumeLogs(t.Context(), logs)
 	var partly consumererror.Logs
 	require.ErrorAs(t, err, &partly)
-	require.Equal(t, 1, partly.Data().LogRecordCount())
-	id, _ := partly.Data().ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Attributes().Get(record.AttrID)
-	assert.Equal(t, "2", id.Str(), "with all its attributes, to be tried again")
-	assert.Equal(t, 3, logs.LogRecordCount(), "the batch belongs to others too")
+	var ids []string
+	for lr := range each(partly.Data()) {
+		id, _ := lr.Attributes().Get(record.AttrID)
+		ids = append(ids, id.Str())
+	}
+	assert.Equal(t, []string{"2", "3"}, ids, "with all their attributes, to be tried again")
+	assert.Equal(t, 5, logs.LogRecordCount(), "the batch belongs to others too")
+
+	s.limits.records = 5
+	require.NoError(t, s.ConsumeLogs(t.Context(), logs))
+	err = s.ConsumeLogs(t.Context(), plog.NewLogs())
+	require.NoError(t, err, "no request of no records")
+	s.Logs = &secondRefused{seen: 1}
+	require.Error(t, s.ConsumeLogs(t.Context(), logs))
+	require.NotErrorAs(t, s.ConsumeLogs(t.Context(), logs), &partly, "all of it: as it came")
 }
 
-type oneRefused struct {
+type secondRefused struct {
 	exporter.Logs
-	account string
+	seen int
 }
 
-func (o *oneRefused) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
+func (o *secondRefused) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	r, err := requestOf(ctx, logs)
-	if err == nil && r.(*request).parts[0].Account == o.account {
+	if err != nil {
+		return err
+	}
+	if o.seen++; o.seen == 2 {
 		return errors.New("queue is full")
 	}
-	return err
+	r.(*request).records = 0 // it is another's now
+	return nil
 }
 
-// TestBatcherThatMixes: even a batch of several partitions makes an object for each.
-func TestBatcherThatMixes(t *testing.T) {
+// TestBatchOfSeveralPartitions makes an object for each.
+func TestBatchOfSeveralPartitions(t *testing.T) {
 	cfg := quick(t)
 	w, err := newWriter(exportertest.NewNopSettings(metadata.Type), cfg)
 	require.NoError(t, err)
 	require.NoError(t, w.start(t.Context(), componenttest.NewNopHost()))
-	s := &splitter{now: time.Now}
+	s := &splitter{now: time.Now, limits: limits{bytes: maxRequestBytes, records: 2}}
 	logs := plog.NewLogs()
 	put(logs, record.Record{Body: `{"n":1}`, AccountID: "a"}, record.Record{Body: `{"n":2}`, AccountID: "b"}, record.Record{Body: `{"n":3}`, AccountID: "a"})
-	requests := s.split(logs, time.Time{})
+	requests := s.split(logs)
 	require.Len(t, requests, 2)
 	mixed, err := requests[0].MergeSplit(t.Context(), 0, exporterhelper.RequestSizerTypeBytes, requests[1])
 	require.NoError(t, err)
@@ -288,14 +302,14 @@ func BenchmarkSplitAndPush(b *testing.B) {
 	w, err := newWriter(exportertest.NewNopSettings(metadata.Type), createDefaultConfig().(*Config))
 	require.NoError(b, err)
 	w.store, w.health.host = newMemoryStore(), componenttest.NewNopHost()
-	s := &splitter{now: time.Now}
-	if requests := s.split(logs, time.Time{}); len(requests) != 50 {
+	s := &splitter{now: time.Now, limits: newLimits(createDefaultConfig().(*Config).QueueConfig)}
+	if requests := s.split(logs); len(requests) != 1 || len(requests[0].parts) != 50 {
 		b.Fatal(len(requests), " requests")
 	}
 	b.SetBytes(int64(len(recs) * len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		for _, r := range s.split(logs, time.Time{}) {
+		for _, r := range s.split(logs) {
 			if err := w.push(b.Context(), r); err != nil {
 				b.Fatal(err)
 			}

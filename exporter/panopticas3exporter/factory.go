@@ -41,7 +41,7 @@ func newExporter(ctx context.Context, set exporter.Settings, cfg *Config, w *wri
 		return nil, err
 	}
 	return &splitter{
-		Logs: otelqueue.Logs{Logs: inner}, byExport: cfg.PartitionTime == partitionByExport, eventType: cfg.EventType, now: time.Now,
-		writer: w,
+		Logs: otelqueue.Logs{Logs: inner}, byExport: cfg.PartitionTime == partitionByExport, eventType: cfg.EventType, limits: newLimits(cfg.QueueConfig),
+		now: time.Now, writer: w,
 	}, nil
 }

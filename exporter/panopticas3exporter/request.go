@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
@@ -13,21 +15,27 @@ import (
 	"github.com/siempipe/siempipe/internal/objectstore"
 )
 
-// What a request and a record take in memory beside the bodies, so that sending_queue.queue_size in bytes is near the truth.
+// What a request, a partition in it and a record take in memory beside the bodies, so that sending_queue.queue_size in bytes
+// is near the truth.
 const (
 	requestOverhead = 512
+	partOverhead    = 128
 	recordOverhead  = 64
 )
 
-// request is what waits in queue and batcher: the bodies of records, by partition. The exporter has a request of its own
-// because the one of plog.Logs measures all that a batch holds each time something is added to it: with records of 50
-// accounts in turn that alone cost three times what all the rest does (bench, case A). It also keeps partitions apart inside one
-// batch: the batcher's own partitions, when they go idle while its workers are busy, wait for each other for ever
-// (exporterhelper v0.158, internal/queuebatch/multi_batcher.go; TestPartitionsThatGoIdle).
+// request is what waits in queue and batcher: the bodies of records, by partition. An incoming batch is one request, a batch
+// on its way to the store another, of all those that were merged. The exporter has a request of its own because the one of
+// plog.Logs measures all that a batch holds each time something is added to it: with records of 50 accounts in turn that alone
+// cost three times what all the rest does (bench, case A). It also keeps partitions apart inside one batch: the batcher's own
+// partitions, when they go idle while its workers are busy, wait for each other for ever (exporterhelper v0.158,
+// internal/queuebatch/multi_batcher.go; TestPartitionsThatGoIdle).
+//
+// A request is for one goroutine at a time. Bodies are the strings of the incoming batch, never copied or changed; they are
+// let go of as soon as they are stored.
 type request struct {
 	parts   []part
 	records int
-	bytes   int
+	bytes   int // of parts and records, with their overheads
 
 	index map[objectstore.Partition]int // of parts, when there are many
 }
@@ -67,73 +75,117 @@ func (r *request) add(i int, body string) {
 
 // part is the index of the part of p, which is made where there is none.
 func (r *request) part(p objectstore.Partition, first time.Time) int {
-	if r.index != nil {
-		if i, ok := r.index[p]; ok {
-			return i
-		}
-		r.index[p] = len(r.parts)
-	} else {
+	if i := r.find(p); i >= 0 {
+		return i
+	}
+	return r.open(p, first)
+}
+
+// find is the index of the part of p, -1 where there is none.
+func (r *request) find(p objectstore.Partition) int {
+	if len(r.parts) <= fewParts {
+		return slices.IndexFunc(r.parts, func(part part) bool { return part.Partition == p })
+	}
+	if r.index == nil {
+		r.index = make(map[objectstore.Partition]int, 2*len(r.parts))
 		for i := range r.parts {
-			if r.parts[i].Partition == p {
-				return i
-			}
-		}
-		if len(r.parts) == fewParts {
-			r.index = make(map[objectstore.Partition]int, 2*fewParts)
-			for i := range r.parts {
-				r.index[r.parts[i].Partition] = i
-			}
-			r.index[p] = len(r.parts)
+			r.index[r.parts[i].Partition] = i
 		}
 	}
+	if i, ok := r.index[p]; ok {
+		return i
+	}
+	return -1
+}
+
+// open makes the part of p, of which there is none.
+func (r *request) open(p objectstore.Partition, first time.Time) int {
+	i := len(r.parts)
+	if r.index != nil {
+		r.index[p] = i
+	}
 	r.parts = append(r.parts, part{Partition: p, first: first})
-	return len(r.parts) - 1
+	r.bytes += partOverhead
+	return i
 }
 
 // MergeSplit adds other, unless nil, and cuts what is larger than limit into requests that are not, but for records that
-// alone are larger: those go alone. A limit of 0 is none.
+// alone are larger: those go alone. A limit of 0 is none. The first result is r itself with what there was room for, all
+// others hold nothing but records of other: the batcher takes what r held for stored when the first is.
 func (r *request) MergeSplit(_ context.Context, limit int, sizer exporterhelper.RequestSizerType, other xexporterhelper.Request) ([]xexporterhelper.Request, error) {
-	if other != nil {
-		o, ok := other.(*request)
-		if !ok {
-			return nil, fmt.Errorf("panoptica_s3 cannot merge a %T", other)
+	if other == nil {
+		if limit == 0 || r.size(sizer) <= limit {
+			return []xexporterhelper.Request{r}, nil
 		}
-		for i := range o.parts {
-			from := &o.parts[i]
-			to := &r.parts[r.part(from.Partition, from.first)]
-			to.bodies = append(to.bodies, from.bodies...)
-		}
-		r.records += o.records
-		r.bytes += o.bytes
+		return new(request).fill(r, limit, sizer), nil
 	}
-	if limit == 0 || r.size(sizer) <= limit {
+	o, ok := other.(*request)
+	if !ok {
+		return nil, fmt.Errorf("panoptica_s3 cannot merge a %T", other)
+	}
+	if limit == 0 || r.size(sizer)+o.size(sizer) <= limit {
+		r.merge(o)
 		return []xexporterhelper.Request{r}, nil
 	}
-	return r.split(limit, sizer), nil
+	return r.fill(o, limit, sizer), nil
 }
 
-func (r *request) split(limit int, sizer exporterhelper.RequestSizerType) []xexporterhelper.Request {
-	var out []xexporterhelper.Request
-	now := &request{}
-	for i := range r.parts {
-		from := &r.parts[i]
-		for _, body := range from.bodies {
-			if now.records > 0 && now.sizeWith(body, sizer) > limit {
-				out = append(out, now)
-				now = &request{}
+// merge adds all of o.
+func (r *request) merge(o *request) {
+	for i := range o.parts {
+		from := &o.parts[i]
+		at := r.find(from.Partition)
+		if at < 0 {
+			p := from.Partition
+			p.Account = strings.Clone(p.Account) // mostly a part of a body, which may go before the last of its partition does
+			at = r.open(p, from.first)
+		}
+		r.parts[at].bodies = append(r.parts[at].bodies, from.bodies...)
+	}
+	r.records += o.records
+	r.bytes += o.bytes - len(o.parts)*partOverhead
+}
+
+// take adds a part as it is, of a partition of which r has none.
+func (r *request) take(p *part) {
+	i := r.open(p.Partition, p.first)
+	r.parts[i].bodies = p.bodies
+	r.records += len(p.bodies)
+	for _, body := range p.bodies {
+		r.bytes += len(body) + recordOverhead
+	}
+}
+
+// fill adds the records of from as long as there is room, and puts the others into requests of their own.
+func (r *request) fill(from *request, limit int, sizer exporterhelper.RequestSizerType) []xexporterhelper.Request {
+	out := []xexporterhelper.Request{r}
+	for i := range from.parts {
+		p := &from.parts[i]
+		at := r.find(p.Partition)
+		for _, body := range p.bodies {
+			if r.records > 0 && r.sizeWith(at, body, sizer) > limit {
+				r, at = &request{}, -1
+				out = append(out, r)
 			}
-			now.add(now.part(from.Partition, from.first), body)
+			if at < 0 {
+				at = r.open(p.Partition, p.first)
+			}
+			r.add(at, body)
 		}
 	}
-	return append(out, now)
+	return out
 }
 
-// sizeWith is the size with one more record.
-func (r *request) sizeWith(body string, sizer exporterhelper.RequestSizerType) int {
-	if sizer == exporterhelper.RequestSizerTypeBytes {
-		return r.BytesSize() + len(body) + recordOverhead
+// sizeWith is the size with one more record in the part at, which is -1 when it has yet to be made.
+func (r *request) sizeWith(at int, body string, sizer exporterhelper.RequestSizerType) int {
+	if sizer != exporterhelper.RequestSizerTypeBytes {
+		return r.records + 1
 	}
-	return r.records + 1
+	size := r.BytesSize() + len(body) + recordOverhead
+	if at < 0 {
+		size += partOverhead
+	}
+	return size
 }
 
 // partlyStored is the error of a request of which a part is stored.

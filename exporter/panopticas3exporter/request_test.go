@@ -50,12 +50,15 @@ func TestMergeSplit(t *testing.T) {
 			return r
 		}
 		a, b := some(), some()
-		want := flat(a, b)
-		records := a.records + b.records
 		sizer, limit := exporterhelper.RequestSizerTypeItems, rnd.IntN(10)
 		if rnd.IntN(2) == 0 {
 			sizer, limit = exporterhelper.RequestSizerTypeBytes, requestOverhead+rnd.IntN(1000)
 		}
+		alone, err := a.MergeSplit(t.Context(), limit, sizer, nil)
+		require.NoError(t, err)
+		a = alone[len(alone)-1].(*request) // the others are on their way
+		held, want := flat(a), flat(a, b)
+		records := a.records + b.records
 		out, err := a.MergeSplit(t.Context(), limit, sizer, b)
 		require.NoError(t, err)
 		var results []*request
@@ -64,7 +67,7 @@ func TestMergeSplit(t *testing.T) {
 			r := o.(*request)
 			results = append(results, r)
 			n += r.ItemsCount()
-			bytes, items := 0, 0
+			bytes, items := len(r.parts)*partOverhead, 0
 			for _, p := range r.parts {
 				items += len(p.bodies)
 				for _, body := range p.bodies {
@@ -80,7 +83,24 @@ func TestMergeSplit(t *testing.T) {
 		}
 		require.Equal(t, records, n)
 		require.Equal(t, want, flat(results...))
+		for account, bodies := range held { // the batcher acknowledges what a held when the first result is stored
+			require.Equal(t, bodies, flat(results[0])[account][:len(bodies)])
+		}
 	}
+}
+
+// TestSplit: a request alone that is over the limit.
+func TestSplit(t *testing.T) {
+	r := requestWith([2]string{"a", "1"}, [2]string{"b", "2"}, [2]string{"a", "3"}, [2]string{"c", strings.Repeat("x", 1000)}, [2]string{"b", "5"})
+	want := flat(r)
+	out, err := r.MergeSplit(t.Context(), requestOverhead+2*(partOverhead+recordOverhead+1), exporterhelper.RequestSizerTypeBytes, nil)
+	require.NoError(t, err)
+	var results []*request
+	for _, o := range out {
+		results = append(results, o.(*request))
+	}
+	require.Len(t, results, 3, "a a | b b | c, which alone is too large")
+	assert.Equal(t, want, flat(results...))
 }
 
 func TestMergeOfAnotherKind(t *testing.T) {

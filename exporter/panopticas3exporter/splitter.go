@@ -3,10 +3,14 @@ package panopticas3exporter
 import (
 	"context"
 	"errors"
+	"math"
+	"sync"
 	"time"
 
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 	"go.opentelemetry.io/collector/pdata/plog"
 
@@ -15,14 +19,15 @@ import (
 	"github.com/siempipe/siempipe/internal/record"
 )
 
-// splitter splits each incoming batch by partition before the queue: the batcher can keep requests apart, but not what
-// is inside one.
+// splitter groups the records of each incoming batch by partition before the queue: what is apart in a request stays so.
 type splitter struct {
 	exporter.Logs // with queue, batcher and retry
 
 	byExport  bool
 	eventType string // "" is each record's own
+	limits    limits
 	now       func() time.Time
+	groupers  sync.Pool // of *grouper
 
 	writer *writer
 }
@@ -42,63 +47,80 @@ func requestOf(ctx context.Context, _ plog.Logs) (xexporterhelper.Request, error
 	return ctx.Value(requestKey{}).(*request), nil
 }
 
-// ConsumeLogs passes the parts on, each on its own. What the queue refuses comes back, and only that: parts that are in
-// are not sent again.
+// ConsumeLogs passes the records on. What the queue refuses comes back, and only that: what is in is not sent again.
 func (s *splitter) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
-	at := time.Time{}
-	if s.byExport {
-		at = s.now()
-	}
-	requests := s.split(logs, at)
+	requests := s.split(logs)
 	none := plog.NewLogs()
 	var errs []error
-	var refused map[objectstore.Partition]bool
+	var refused []bool // of each record, from the first error on
+	records := 0
 	for _, r := range requests {
-		p := r.parts[0].Partition // the queue may hand r on before it returns
+		n := r.records // the queue may hand r on before it returns
 		if err := s.Logs.ConsumeLogs(context.WithValue(ctx, requestKey{}, r), none); err != nil {
 			errs = append(errs, err)
 			if refused == nil {
-				refused = make(map[objectstore.Partition]bool)
+				refused = make([]bool, logs.LogRecordCount())
 			}
-			refused[p] = true
+			for i := range n {
+				refused[records+i] = true
+			}
 		}
+		records += n
 	}
 	err := errors.Join(errs...)
 	if err == nil || len(errs) == len(requests) {
 		return err
 	}
-	return consumererror.NewLogs(err, s.only(logs, refused, at))
+	return consumererror.NewLogs(err, only(logs, refused))
 }
 
-// maxRequestBytes bounds a request, but for a record that alone is larger: one that is larger than sending_queue.queue_size
-// would never come into the queue. Objects so are at most some 12 MiB before compression.
+// maxRequestBytes bounds a request, but for a record that alone is larger: with batches of min_size and one request more, an
+// object of a single partition is at most some 40 MiB before compression.
 const maxRequestBytes = 8 << 20
 
-// split makes one request for each partition, or several where one would be too large. Bodies are shared, not copied.
-func (s *splitter) split(logs plog.Logs, at time.Time) []*request {
+// limits are the most that a request may hold.
+type limits struct{ bytes, records int }
+
+// newLimits takes half of a queue that is small: what is larger than all of the queue would never come into it.
+func newLimits(queue configoptional.Optional[exporterhelper.QueueBatchConfig]) limits {
+	most := limits{bytes: maxRequestBytes, records: math.MaxInt}
+	if !queue.HasValue() {
+		return most
+	}
+	half := int(max(1, queue.Get().QueueSize/2))
+	switch queue.Get().Sizer {
+	case exporterhelper.RequestSizerTypeBytes:
+		most.bytes = min(most.bytes, half)
+	case exporterhelper.RequestSizerTypeItems:
+		most.records = half
+	}
+	return most
+}
+
+// split makes one request of a batch, in which partitions are apart, or several where one would be too large: each then holds
+// the records that follow those of the one before.
+func (s *splitter) split(logs plog.Logs) []*request {
+	at := time.Time{}
+	if s.byExport {
+		at = s.now()
+	}
+	g, _ := s.groupers.Get().(*grouper)
+	if g == nil {
+		g = new(grouper)
+	}
+	defer s.groupers.Put(g)
 	var requests []*request
-	var index map[objectstore.Partition]*request // made with the second partition
-	var current *request
 	var rec record.Record
 	var days objectstore.Days
 	for lr := range each(logs) {
 		p := s.partitionOf(lr, &rec, at, &days)
-		if current == nil || current.parts[0].Partition != p {
-			if current = index[p]; current == nil {
-				if index == nil {
-					index = make(map[objectstore.Partition]*request)
-				}
-				current = &request{parts: []part{{Partition: p, first: rec.EventTime()}}}
-				index[p] = current
-				requests = append(requests, current)
-			}
+		if g.full(s.limits, rec.Body) {
+			requests = append(requests, g.request())
 		}
-		if current.records > 0 && current.bytes+len(rec.Body) > maxRequestBytes {
-			current = &request{parts: []part{{Partition: p, first: rec.EventTime()}}}
-			index[p] = current
-			requests = append(requests, current)
-		}
-		current.add(0, rec.Body)
+		g.add(p, rec.EventTime(), rec.Body)
+	}
+	if len(g.bodies) > 0 {
+		requests = append(requests, g.request())
 	}
 	return requests
 }
@@ -116,15 +138,17 @@ func (s *splitter) partitionOf(lr plog.LogRecord, rec *record.Record, at time.Ti
 	return days.PartitionOf(rec, at)
 }
 
-// only is the records of the refused partitions, whole.
-func (s *splitter) only(logs plog.Logs, refused map[objectstore.Partition]bool, at time.Time) plog.Logs {
+// only is the records that were refused, whole.
+func only(logs plog.Logs, refused []bool) plog.Logs {
 	out := plog.NewLogs()
 	logs.CopyTo(out)
-	var rec record.Record
-	var days objectstore.Days
+	n := 0
 	out.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
 		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
-			sl.LogRecords().RemoveIf(func(lr plog.LogRecord) bool { return !refused[s.partitionOf(lr, &rec, at, &days)] })
+			sl.LogRecords().RemoveIf(func(plog.LogRecord) bool {
+				n++
+				return !refused[n-1]
+			})
 			return sl.LogRecords().Len() == 0
 		})
 		return rl.ScopeLogs().Len() == 0

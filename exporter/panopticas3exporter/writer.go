@@ -113,7 +113,7 @@ func (w *writer) test(ctx context.Context) {
 	w.logger.Info("Test message stored", zap.String("key", o.Key))
 }
 
-// pushPart stores the object of a part.
+// pushPart stores the object of a part and lets go of its records.
 func (w *writer) pushPart(ctx context.Context, p *part) error {
 	if err := ctx.Err(); err != nil { // the store took too long over others
 		return fmt.Errorf("put: %w", err)
@@ -125,8 +125,13 @@ func (w *writer) pushPart(ctx context.Context, p *part) error {
 		}
 	}()
 	*buf = objectstore.AppendLines((*buf)[:0], p.bodies)
-	_, err := w.put(ctx, p.Partition, p.first, *buf)
-	return err
+	if _, err := w.put(ctx, p.Partition, p.first, *buf); err != nil {
+		return err
+	}
+	// Others of the batch may take long yet; the room behind bodies is theirs too.
+	clear(p.bodies)
+	p.bodies = nil
+	return nil
 }
 
 // push stores a request, an object for each of its partitions. What is not stored comes back in the error.
@@ -153,11 +158,7 @@ func (w *writer) push(ctx context.Context, r xexporterhelper.Request) error {
 			continue
 		}
 		errs = append(errs, err)
-		p := &req.parts[i]
-		at := rest.part(p.Partition, p.first)
-		for _, body := range p.bodies {
-			rest.add(at, body)
-		}
+		rest.take(&req.parts[i])
 	}
 	w.health.report(errors.Join(errs...))
 	switch {

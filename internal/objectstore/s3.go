@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
@@ -27,6 +29,10 @@ import (
 // partBytes is the size of a multipart upload's parts and the size above which there are any. S3 asks for at least
 // 5 MiB a part; a lost part is sent again, so they are not much larger.
 const partBytes = 8 << 20
+
+// maxIdleConnections is how many connections are kept from one upload to the next. The SDK keeps ten; of sixteen uploads at a
+// time the others would each make a connection of their own, and a TLS session, which cost as much as a small object does.
+const maxIdleConnections = 100
 
 // maxBackoff is the longest wait before the SDK's own second try.
 const maxBackoff = 200 * time.Millisecond
@@ -65,6 +71,9 @@ func NewS3(ctx context.Context, opts S3Options) (*S3, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if c, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
+		cfg.HTTPClient = c.WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = maxIdleConnections })
 	}
 	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.UsePathStyle = opts.ForcePathStyle
