@@ -102,8 +102,8 @@ func (c *connection) handshake(ctx context.Context, load func(context.Context) (
 	return nil
 }
 
-// verdictWait bounds the wait for a TLS 1.3 server's first word after the handshake.
-const verdictWait = 250 * time.Millisecond
+// verdictWait bounds the wait for a TLS 1.3 server's first word after the handshake. Tests of refusals wait longer.
+var verdictWait = 250 * time.Millisecond
 
 // awaitVerdict waits for what a TLS 1.3 server sends after it checked the client's certificate: session tickets, or an
 // alert. The client's handshake ends before that, and what it writes into a connection that is about to be refused would
