@@ -36,11 +36,11 @@ func TestLengthAtEverySetting(t *testing.T) {
 					c := plain(p.listener.Addr().String())
 					c.Header, c.Escape, c.Overflow, c.MaxMessageLength = header, escape, overflow, limit
 					name := fmt.Sprintf("%s, %s, %s, %d", header, escape, overflow, limit)
-					before := len(p.received())
+					before := len(p.all(t))
 					e := start(t, c)
 					require.NoError(t, e.ConsumeLogs(t.Context(), logs(records...)))
-					require.NoError(t, e.Shutdown(t.Context()), "which waits until the peer has read everything")
-					got := p.received()[before:]
+					require.NoError(t, e.Shutdown(t.Context()))
+					got := p.all(t)[before:]
 					seen := map[string]bool{}
 					for _, m := range got {
 						require.LessOrEqual(t, len(m), limit, name)

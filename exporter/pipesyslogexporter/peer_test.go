@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +22,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/siempipe/siempipe/internal/testpeer"
 )
 
 // peer is a syslog server that keeps the messages it read whole.
@@ -34,14 +37,16 @@ type peer struct {
 	mu       sync.Mutex
 	messages []string
 	conns    []net.Conn
+	ended    int // of conns: read to their end
 	wait     sync.WaitGroup
 }
 
+// patience is how long a test waits for what must come, and bounds what must end: machines are slow, and rest.
+const patience = time.Minute
+
 func listen(t *testing.T, address string) net.Listener {
 	t.Helper()
-	l, err := net.Listen("tcp", address)
-	require.NoError(t, err)
-	return l
+	return testpeer.Listen(t, address)
 }
 
 func (p *peer) start(t *testing.T) *peer {
@@ -73,7 +78,12 @@ func (p *peer) stop() {
 }
 
 func (p *peer) serve(c net.Conn, nth int) {
-	defer c.Close()
+	defer func() {
+		c.Close()
+		p.mu.Lock()
+		p.ended++
+		p.mu.Unlock()
+	}()
 	if p.stall != nil {
 		<-p.stall
 	}
@@ -121,7 +131,22 @@ func (p *peer) received() []string {
 // await waits for n messages and returns all that came.
 func (p *peer) await(t *testing.T, n int) []string {
 	t.Helper()
-	require.Eventually(t, func() bool { return len(p.received()) >= n }, 10*time.Second, 2*time.Millisecond)
+	require.Eventually(t, func() bool { return len(p.received()) >= n }, patience, 2*time.Millisecond)
+	return p.received()
+}
+
+// all waits until every connection so far has been read to its end, and returns all that came.
+func (p *peer) all(t *testing.T) []string {
+	t.Helper()
+	last, err := net.Dial("tcp", p.listener.Addr().String()) // those before it are accepted when it is
+	require.NoError(t, err)
+	address := last.LocalAddr().String()
+	require.NoError(t, last.Close())
+	require.Eventually(t, func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.ended == len(p.conns) && slices.ContainsFunc(p.conns, func(c net.Conn) bool { return c.RemoteAddr().String() == address })
+	}, patience, 2*time.Millisecond)
 	return p.received()
 }
 

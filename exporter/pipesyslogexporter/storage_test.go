@@ -39,7 +39,7 @@ func TestStoredQueueSurvivesAStalledPeer(t *testing.T) {
 		defer func() { require.NoError(t, ext.Shutdown(context.Background())) }()
 
 		c := queued(endpoint)
-		c.Timeout = 300 * time.Millisecond
+		c.Timeout = 2 * time.Second
 		c.QueueConfig.Get().StorageID = &id
 		set := exportertest.NewNopSettings(metadata.Type)
 		set.ID = component.NewID(metadata.Type)
@@ -49,7 +49,7 @@ func TestStoredQueueSurvivesAStalledPeer(t *testing.T) {
 		use(func(from, n int) { require.NoError(t, e.ConsumeLogs(t.Context(), scans(from, n, "hello"))) })
 		began := time.Now()
 		require.NoError(t, e.Shutdown(t.Context()))
-		require.Less(t, time.Since(began), 2*time.Second)
+		require.Less(t, time.Since(began), patience)
 	}
 	const batches, each = 60, 1000
 	stalled := &peer{listener: listen(t, "127.0.0.1:0"), stall: make(chan struct{})}
@@ -66,7 +66,7 @@ func TestStoredQueueSurvivesAStalledPeer(t *testing.T) {
 		require.Eventually(t, func() bool {
 			seen, _ := ids(received())
 			return len(seen) == batches*each
-		}, 10*time.Second, 50*time.Millisecond)
+		}, patience, 50*time.Millisecond)
 	})
 	require.NotEmpty(t, p.received())
 	_, duplicates := ids(received())

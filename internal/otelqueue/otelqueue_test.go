@@ -155,7 +155,12 @@ func TestKilledWhileStarting(t *testing.T) {
 			}
 			require.NoError(t, e.Start(t.Context(), host{d}))
 			if d != second {
-				time.Sleep(20 * time.Millisecond) // whatever is there is sent at once
+				arrived := func() bool { mu.Lock(); defer mu.Unlock(); return len(got) == items }
+				if careful {
+					assert.Eventually(t, arrived, time.Minute, time.Millisecond)
+				} else {
+					time.Sleep(20 * time.Millisecond) // whatever is there is sent at once
+				}
 			}
 			require.NoError(t, e.Shutdown(t.Context()))
 		}

@@ -442,8 +442,10 @@ level: high
 
 func TestRulesReload(t *testing.T) {
 	dir := t.TempDir()
-	write := func(name, text string) {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	write := func(name, text string) { // in one step: a file that is being written may be read empty
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path+".new", []byte(text), 0o600))
+		require.NoError(t, os.Rename(path+".new", path))
 	}
 	write("a.yml", fmt.Sprintf(ownRule, "First"))
 	write("broken.yml", "title: broken\n")
@@ -460,11 +462,11 @@ func TestRulesReload(t *testing.T) {
 		send("First")
 		require.Len(t, s.findings(), 1)
 		write("broken.yml", strings.Replace(fmt.Sprintf(ownRule, "Second"), "Own", "Other", 1))
-		require.Eventually(t, func() bool { return len(d.detector.Rules().Rules) == 2 }, 10*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return len(d.detector.Rules().Rules) == 2 }, time.Minute, 10*time.Millisecond)
 		send("Second")
 		require.Len(t, s.findings(), 2)
 		write("a.yml", "title: [\n")
-		require.Eventually(t, func() bool { return len(d.detector.Rules().Rules) == 1 }, 10*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return len(d.detector.Rules().Rules) == 1 }, time.Minute, 10*time.Millisecond)
 		assert.EqualValues(t, 1, d.counts.broken.Load())
 		send("First")
 		send("Second")

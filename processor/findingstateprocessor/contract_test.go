@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -262,6 +263,8 @@ func TestManySendersAtOnce(t *testing.T) {
 	next := new(consumertest.LogsSink)
 	p, err := NewFactory().CreateLogs(t.Context(), nop(), cfg, next)
 	require.NoError(t, err)
+	var passed atomic.Int64 // the senders are of one snapshot however long they take
+	p.(*findingState).now = func() time.Time { return start.Add(time.Duration(passed.Load())) }
 	require.NoError(t, p.Start(t.Context(), host{storageID: ext}))
 	r := &rig{t: t, clock: start}
 	var all []plog.Logs
@@ -281,7 +284,8 @@ func TestManySendersAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	time.Sleep(1200 * time.Millisecond) // the loop ticks
+	passed.Store(int64(cfg.QuietPeriod * 10))
+	time.Sleep(1200 * time.Millisecond) // the loop ticks, and ends the snapshot
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	_ = p.ConsumeLogs(canceled, all[0])

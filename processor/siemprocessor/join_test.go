@@ -105,9 +105,11 @@ type stand struct {
 	p      processor.Logs
 	sink   consumertest.LogsSink
 	refuse atomic.Bool
+	said   atomic.Int64 // how often it refused
 }
 
-func newStand(t *testing.T, d *disk, change func(*Config)) *stand {
+// newStand starts one, on a clock of the test's when there is one.
+func newStand(t *testing.T, d *disk, change func(*Config), clock ...func() time.Time) *stand {
 	cfg := defaults()
 	cfg.JoinSyslog = true
 	cfg.JoinWindow = time.Hour
@@ -123,6 +125,7 @@ func newStand(t *testing.T, d *disk, change func(*Config)) *stand {
 	s := &stand{t: t}
 	next, err := consumer.NewLogs(func(ctx context.Context, logs plog.Logs) error {
 		if s.refuse.Load() {
+			s.said.Add(1)
 			return errors.New("queue is full")
 		}
 		return s.sink.ConsumeLogs(ctx, logs)
@@ -130,6 +133,9 @@ func newStand(t *testing.T, d *disk, change func(*Config)) *stand {
 	require.NoError(t, err)
 	s.p, err = NewFactory().CreateLogs(t.Context(), nop(), cfg, next)
 	require.NoError(t, err)
+	for _, now := range clock {
+		s.p.(*joining).siem.now = now
+	}
 	require.NoError(t, s.p.Start(t.Context(), host))
 	return s
 }
@@ -289,19 +295,23 @@ func TestJoinAndFindingsOfOthers(t *testing.T) {
 func TestJoinExpires(t *testing.T) {
 	for _, refused := range []bool{false, true} {
 		d := &disk{data: map[string][]byte{}}
-		s := newStand(t, d, func(c *Config) { c.JoinWindow = 50 * time.Millisecond })
+		const window = 50 * time.Millisecond // by the clock of this test; the processor's looks every tenth of it
+		var passed atomic.Int64
+		began := time.Now()
+		s := newStand(t, d, func(c *Config) { c.JoinWindow = window }, func() time.Time { return began.Add(time.Duration(passed.Load())) })
 		require.NoError(t, s.give(cutLine(1), forgedLine(2)))
 		assert.Empty(t, s.out())
 		assert.Equal(t, 2, d.lines())
+		s.refuse.Store(refused)
+		passed.Store(int64(2 * window))
 		if refused {
-			s.refuse.Store(true)
-			time.Sleep(200 * time.Millisecond)
+			require.Eventually(t, func() bool { return s.said.Load() >= 2 }, patience, 5*time.Millisecond)
 			assert.Equal(t, 2, d.lines(), "what is refused stays stored")
 			s.refuse.Store(false)
 		}
-		require.Eventually(t, func() bool { return len(s.out()) == 2 }, 10*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return len(s.out()) == 2 }, patience, 5*time.Millisecond)
 		assert.Equal(t, []string{"_syslog unknown damaged", "_syslog MAL damaged"}, s.out())
-		require.Eventually(t, func() bool { return d.lines() == 0 }, 10*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return d.lines() == 0 }, patience, 5*time.Millisecond)
 		require.NoError(t, s.give(scanOf(1, "CLN")))
 		assert.Equal(t, " CLN", s.out()[2], "too late")
 		require.NoError(t, s.p.Shutdown(context.Background()))
