@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/siempipe/siempipe/internal/testpeer"
 )
 
 // slowConn makes each read of a connection take a pause.
@@ -145,7 +147,7 @@ func TestNothingIsLost(t *testing.T) {
 		msgs := numbered(3000, 900)
 
 		t.Run(name+", killed under load", func(t *testing.T) {
-			l := listen(t, "tcp", freeAddress(t))
+			l := listen(t, "tcp", testpeer.FreeAddress(t))
 			address := l.Addr().String()
 			slow := func(l net.Listener) *peer { return newPeer(t, wrap(slowListener{l, 100 * time.Microsecond})).start() }
 			config := config
@@ -191,7 +193,7 @@ func TestNothingIsLost(t *testing.T) {
 
 		if !secure { // a stalled peer makes no handshake
 			t.Run(name+", stalled and then killed", func(t *testing.T) {
-				l := listen(t, "tcp", freeAddress(t))
+				l := listen(t, "tcp", testpeer.FreeAddress(t))
 				address := l.Addr().String()
 				stalled := newPeer(t, wrap(l))
 				stalled.stall = make(chan struct{})
@@ -212,7 +214,7 @@ func TestNothingIsLost(t *testing.T) {
 		}
 
 		t.Run(name+", the last batch", func(t *testing.T) {
-			l := listen(t, "tcp", freeAddress(t))
+			l := listen(t, "tcp", testpeer.FreeAddress(t))
 			address := l.Addr().String()
 			first := newPeer(t, wrap(tiredListener{l, 20_000})).start()
 			config := config
@@ -237,7 +239,7 @@ func TestNothingIsLost(t *testing.T) {
 func TestResetThatAWriteFinds(t *testing.T) {
 	msgs := numbered(2000, 1000)
 	for range 10 {
-		l := listen(t, "tcp", freeAddress(t))
+		l := listen(t, "tcp", testpeer.FreeAddress(t))
 		address := l.Addr().String()
 		stalled := newPeer(t, l)
 		stalled.stall = make(chan struct{})
@@ -330,7 +332,7 @@ func TestRecentForgets(t *testing.T) {
 
 func TestFailover(t *testing.T) {
 	t.Run("away and back", func(t *testing.T) {
-		l := listen(t, "tcp", freeAddress(t))
+		l := listen(t, "tcp", testpeer.FreeAddress(t))
 		address := l.Addr().String()
 		first, second := newPeer(t, l).start(), newPeer(t, listen(t, "tcp", "127.0.0.1:0")).start()
 		config := WriterConfig{Network: TCP, Endpoints: []string{address, second.listener.Addr().String()}, Failback: 50 * time.Millisecond}

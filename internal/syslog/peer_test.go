@@ -16,10 +16,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/siempipe/siempipe/internal/testpeer"
 )
 
 // peer is a syslog server that keeps the messages it read whole, counted ones.
@@ -34,6 +37,7 @@ type peer struct {
 	torn     int // connections that ended inside a frame
 	accepted int
 	conns    map[net.Conn]bool
+	latest   net.Conn
 	wait     sync.WaitGroup
 	stopped  chan struct{}
 	once     sync.Once
@@ -47,6 +51,9 @@ func newPeer(t *testing.T, l net.Listener) *peer {
 
 func listen(t *testing.T, network, address string) net.Listener {
 	t.Helper()
+	if network == TCP {
+		return testpeer.Listen(t, address)
+	}
 	l, err := net.Listen(network, address)
 	require.NoError(t, err)
 	return l
@@ -61,7 +68,7 @@ func (p *peer) start() *peer {
 			}
 			p.mu.Lock()
 			p.accepted++
-			p.conns[c] = true
+			p.conns[c], p.latest = true, c
 			after := p.after
 			if p.resets > 0 && p.accepted > p.resets {
 				after = 0
@@ -143,6 +150,32 @@ func (p *peer) ended() (torn, accepted int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.torn, p.accepted
+}
+
+// unread says how many bytes at least the system holds for the nth connection, the latest, of a peer over TCP that does not
+// read it.
+func (p *peer) unread(nth int) (n int) {
+	p.mu.Lock()
+	c, accepted := p.latest, p.accepted
+	p.mu.Unlock()
+	if accepted != nth {
+		return 0
+	}
+	if secure, ok := c.(*tls.Conn); ok {
+		c = secure.NetConn()
+	}
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		return 0
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	_ = raw.Control(func(fd uintptr) {
+		n, _, _ = syscall.Recvfrom(int(fd), make([]byte, 4096), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	})
+	return n
 }
 
 // numbered are n messages that differ.

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/siempipe/siempipe/internal/trial"
+	"github.com/siempipe/siempipe/internal/testpeer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -51,14 +51,6 @@ func writeAll(t *testing.T, w *Writer, msgs [][]byte) (failed int) {
 		require.Less(t, failed, 1000, err)
 	}
 	return failed
-}
-
-// freeAddress is for a peer that is started again: nobody else gets its port meanwhile.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	address, err := trial.FreeAddress()
-	require.NoError(t, err)
-	return address
 }
 
 func arrives(t *testing.T, p *peer, want [][]byte) {
@@ -234,7 +226,8 @@ func TestCloseEndsAWriteThatHangs(t *testing.T) {
 	p.stall = make(chan struct{})
 	defer close(p.stall)
 	p.start()
-	msgs := numbered(40_000, 1000)
+	connections := 0
+	msgs := numbered(40_000, 100) // far more than a peer's system takes
 	for name, config := range map[string]WriterConfig{
 		"tcp": {Network: TCP, Endpoints: []string{l.Addr().String()}, Timeout: time.Minute},
 		"tls handshake": {Network: TCP, Endpoints: []string{l.Addr().String()}, Timeout: time.Minute,
@@ -242,15 +235,17 @@ func TestCloseEndsAWriteThatHangs(t *testing.T) {
 	} {
 		w := newWriter(t, config)
 		result := make(chan error)
+		connections++
 		go func() {
 			_, err := w.Write(context.Background(), msgs)
 			result <- err
 		}()
-		time.Sleep(500 * time.Millisecond) // until the peer's system takes no more, also on a busy machine
+		require.Eventually(t, func() bool { return p.unread(connections) >= 200 }, patience, 5*time.Millisecond) // a handshake has so much, too
+		time.Sleep(100 * time.Millisecond)                                                                       // until the peer's system takes no more
 		start := time.Now()
 		require.NoError(t, w.Close())
 		require.Error(t, <-result, name)
-		require.Less(t, time.Since(start), time.Second, name)
+		require.Less(t, time.Since(start), patience/2, name)
 		left := w.Finish(context.Background())
 		require.Equal(t, name == "tcp", left > 0, "%s: %d messages are with a peer that has read none", name, left)
 		_, err := w.Write(context.Background(), numbered(1, 1))
@@ -273,7 +268,7 @@ func TestWriteAfterClose(t *testing.T) {
 }
 
 func TestPeerRestartedUnderLoad(t *testing.T) {
-	l := listen(t, "tcp", freeAddress(t))
+	l := listen(t, "tcp", testpeer.FreeAddress(t)) // nobody else gets it while the peer is away
 	address := l.Addr().String()
 	p := newPeer(t, l).start()
 	w := newWriter(t, WriterConfig{Network: TCP, Endpoints: []string{address}})
