@@ -18,6 +18,7 @@ import (
 
 	"github.com/siempipe/siempipe/exporter/panopticas3exporter/internal/metadata"
 	"github.com/siempipe/siempipe/internal/objectstore"
+	"github.com/siempipe/siempipe/internal/otelmeter"
 )
 
 // maxPooledLines is how large a buffer of lines is kept between batches.
@@ -40,7 +41,7 @@ type writer struct {
 }
 
 func newWriter(set exporter.Settings, cfg *Config) (*writer, error) {
-	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	telemetry, err := metadata.NewTelemetryBuilder(otelmeter.Labeled(set.TelemetrySettings, component.KindExporter, set.ID))
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/siempipe/siempipe/exporter/pipesyslogexporter/internal/metadata"
+	"github.com/siempipe/siempipe/internal/otelmeter"
 	"github.com/siempipe/siempipe/internal/pipesend"
 	"github.com/siempipe/siempipe/internal/syslog"
 )
@@ -37,7 +38,7 @@ type pipeSyslog struct {
 }
 
 func newPipeSyslog(set exporter.Settings, c *Config) (*pipeSyslog, error) {
-	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	telemetry, err := metadata.NewTelemetryBuilder(otelmeter.Labeled(set.TelemetrySettings, component.KindExporter, set.ID))
 	if err != nil {
 		return nil, err
 	}

@@ -254,15 +254,15 @@ func TestOverflow(t *testing.T) {
 				_, err := rfc5424.NewParser().Parse([]byte(m))
 				require.NoError(t, err, "each part has a header")
 			}
-			metadatatest.AssertEqualExporterPipeSyslogMessagesSent(t, tel, points(int64(c.messages)), metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+			metadatatest.AssertEqualExporterPipeSyslogMessagesSent(t, tel, points(int64(c.messages), "exporter", set.ID.String()), metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 			switch c.overflow {
 			case "shorten":
-				metadatatest.AssertEqualExporterPipeSyslogRecordsShortened(t, tel, points(1), metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+				metadatatest.AssertEqualExporterPipeSyslogRecordsShortened(t, tel, points(1, "exporter", set.ID.String()), metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 			case "split":
-				metadatatest.AssertEqualExporterPipeSyslogRecordsSplit(t, tel, points(1), metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+				metadatatest.AssertEqualExporterPipeSyslogRecordsSplit(t, tel, points(1, "exporter", set.ID.String()), metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 				require.Contains(t, got[0], "|Part:1/5|")
 			case "drop":
-				metadatatest.AssertEqualExporterPipeSyslogRecordsDropped(t, tel, points(1, "reason", "too_long"), metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+				metadatatest.AssertEqualExporterPipeSyslogRecordsDropped(t, tel, points(1, "exporter", set.ID.String(), "reason", "too_long"), metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 			}
 		})
 	}
@@ -329,7 +329,7 @@ func TestNoneOfTheFields(t *testing.T) {
 	e := startWith(t, c, set)
 	require.NoError(t, e.ConsumeLogs(t.Context(), logs(scan("a", "x"), record.Record{EventType: record.Other, Body: `{"alert_id":"f"}`})))
 	require.Contains(t, p.await(t, 1)[0], "Alert ID:f")
-	metadatatest.AssertEqualExporterPipeSyslogRecordsDropped(t, tel, points(1, "reason", "empty"), metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+	metadatatest.AssertEqualExporterPipeSyslogRecordsDropped(t, tel, points(1, "exporter", set.ID.String(), "reason", "empty"), metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 }
 
 // TestFailover: the second endpoint takes over when the first is gone.

@@ -156,6 +156,15 @@ func TestDecisions(t *testing.T) {
 	m, err := trial.Scrape("http://" + r.metrics + "/metrics")
 	require.NoError(t, err)
 	assert.Equal(t, map[string]int{"dismissed": 2, "snoozed": 2, "scan_event": 1}, m.By("otelcol_processor_siem_records_dropped", "reason"))
+	for _, own := range []struct{ metric, kind, id string }{ // each instance has its own, as in the Collector's metrics
+		{"otelcol_receiver_findings_requests", "receiver", "findings"},
+		{"otelcol_processor_siem_records_in", "processor", "siem"},
+		{"otelcol_exporter_panoptica_s3_objects", "exporter", "panoptica_s3"},
+	} {
+		all := m.Sum(own.metric)
+		assert.Positive(t, all, own.metric)
+		assert.Equal(t, all, m.Sum(own.metric, own.kind, own.id), own.metric)
+	}
 }
 
 // maxMessage is the exporter's default max_message_length, in bytes.

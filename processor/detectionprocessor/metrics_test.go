@@ -71,11 +71,12 @@ func TestMetrics(t *testing.T) {
 	}
 	require.Len(t, s.findings(), 1)
 	opts := []metricdatatest.Option{metricdatatest.IgnoreTimestamp()}
-	byRule := attribute.NewSet(attribute.String("rule", "boom"))
+	processor := attribute.String("processor", set.ID.String())
+	byRule := attribute.NewSet(attribute.String("rule", "boom"), processor)
 	one := func(n int64, attrs attribute.Set) []metricdata.DataPoint[int64] {
 		return []metricdata.DataPoint[int64]{{Value: n, Attributes: attrs}}
 	}
-	none := attribute.NewSet()
+	none := attribute.NewSet(processor)
 	metadatatest.AssertEqualProcessorDetectionMatches(t, tel, one(5, byRule), opts...)
 	metadatatest.AssertEqualProcessorDetectionFindings(t, tel, one(1, byRule), opts...)
 	metadatatest.AssertEqualProcessorDetectionTemplateErrors(t, tel, one(1, byRule), opts...)
@@ -85,8 +86,8 @@ func TestMetrics(t *testing.T) {
 	metadatatest.AssertEqualProcessorDetectionWindowsEvicted(t, tel, one(1, none), opts...)
 	metadatatest.AssertEqualProcessorDetectionStorageErrors(t, tel, one(5, none), opts...)
 	metadatatest.AssertEqualProcessorDetectionRules(t, tel, []metricdata.DataPoint[int64]{
-		{Value: 1, Attributes: attribute.NewSet(attribute.String("state", "active"))},
-		{Value: 1, Attributes: attribute.NewSet(attribute.String("state", "broken"))},
+		{Value: 1, Attributes: attribute.NewSet(attribute.String("state", "active"), processor)},
+		{Value: 1, Attributes: attribute.NewSet(attribute.String("state", "broken"), processor)},
 	}, opts...)
 	_, err = tel.GetMetric("otelcol_processor_detection_windows_bytes")
 	assert.NoError(t, err)

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/siempipe/siempipe/internal/detect"
+	"github.com/siempipe/siempipe/internal/otelmeter"
 	"github.com/siempipe/siempipe/internal/otelrecord"
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/processor/detectionprocessor/internal/metadata"
@@ -55,7 +56,7 @@ type match struct {
 }
 
 func newDetection(set processor.Settings, cfg *Config, next consumer.Logs) (*detection, error) {
-	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	telemetry, err := metadata.NewTelemetryBuilder(otelmeter.Labeled(set.TelemetrySettings, component.KindProcessor, set.ID))
 	if err != nil {
 		return nil, err
 	}

@@ -235,7 +235,7 @@ func TestMetrics(t *testing.T) {
 	r.do(cfg, `+20m`)
 
 	point := func(n int64, attrs ...attribute.KeyValue) metricdata.DataPoint[int64] {
-		return metricdata.DataPoint[int64]{Value: n, Attributes: attribute.NewSet(attrs...)}
+		return metricdata.DataPoint[int64]{Value: n, Attributes: attribute.NewSet(append(attrs, attribute.String("processor", set.ID.String()))...)}
 	}
 	one := func(n int64) []metricdata.DataPoint[int64] { return []metricdata.DataPoint[int64]{point(n)} }
 	change := func(s string) attribute.KeyValue { return attribute.String("change", s) }

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/siempipe/siempipe/internal/findingstate"
+	"github.com/siempipe/siempipe/internal/otelmeter"
 	"github.com/siempipe/siempipe/processor/findingstateprocessor/internal/metadata"
 )
 
@@ -42,7 +43,7 @@ func newFindingState(set processor.Settings, cfg *Config, next consumer.Logs) (*
 	if cfg.Storage == (component.ID{}) {
 		return nil, errNoStorage
 	}
-	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	telemetry, err := metadata.NewTelemetryBuilder(otelmeter.Labeled(set.TelemetrySettings, component.KindProcessor, set.ID))
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/siempipe/siempipe/internal/intake"
+	"github.com/siempipe/siempipe/internal/otelmeter"
 	"github.com/siempipe/siempipe/internal/otelrecord"
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/internal/screen"
@@ -62,7 +63,7 @@ func newWorker(cfg *Config) (*worker, error) {
 }
 
 func newSiem(set processor.Settings, cfg *Config, next consumer.Logs) (*siem, error) {
-	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	telemetry, err := metadata.NewTelemetryBuilder(otelmeter.Labeled(set.TelemetrySettings, component.KindProcessor, set.ID))
 	if err != nil {
 		return nil, err
 	}

@@ -194,7 +194,7 @@ func TestMetrics(t *testing.T) {
 	assert.Len(t, out, 2)
 
 	point := func(n int64, attrs ...attribute.KeyValue) metricdata.DataPoint[int64] {
-		return metricdata.DataPoint[int64]{Value: n, Attributes: attribute.NewSet(attrs...)}
+		return metricdata.DataPoint[int64]{Value: n, Attributes: attribute.NewSet(append(attrs, attribute.String("processor", set.ID.String()))...)}
 	}
 	ignore := metricdatatest.IgnoreTimestamp()
 	metadatatest.AssertEqualProcessorSiemRecordsIn(t, tel, []metricdata.DataPoint[int64]{point(5)}, ignore)

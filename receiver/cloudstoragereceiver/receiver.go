@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/siempipe/siempipe/internal/cloudtraildigest"
+	"github.com/siempipe/siempipe/internal/otelmeter"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/metadata"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/queue"
@@ -46,7 +47,7 @@ type cloudStorage struct {
 }
 
 func newCloudStorage(set receiver.Settings, cfg *Config, next consumer.Logs) (*cloudStorage, error) {
-	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	telemetry, err := metadata.NewTelemetryBuilder(otelmeter.Labeled(set.TelemetrySettings, component.KindReceiver, set.ID))
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
 
+	"github.com/siempipe/siempipe/internal/otelmeter"
 	"github.com/siempipe/siempipe/receiver/perceptionpointreceiver/internal/metadata"
 )
 
@@ -39,7 +40,7 @@ type perceptionPoint struct {
 }
 
 func newPerceptionPoint(set receiver.Settings, cfg *Config, next consumer.Logs) (*perceptionPoint, error) {
-	builder, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	builder, err := metadata.NewTelemetryBuilder(otelmeter.Labeled(set.TelemetrySettings, component.KindReceiver, set.ID))
 	if err != nil {
 		return nil, err
 	}
