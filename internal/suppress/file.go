@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync/atomic"
 )
 
@@ -35,8 +36,8 @@ func (f *File) List() *List {
 }
 
 // Reload reads the file again and reports whether there is a new list in force. The content decides, not the time of
-// change: a mounted secret or config map is replaced by a link without one. A file that is broken or gone leaves the
-// last good list in force; its error is returned once, until something changes again.
+// change: a mounted secret or config map is replaced by a link without one. A file that is broken, emptied
+// or gone leaves the last good list in force; its error is returned once, until something changes again.
 func (f *File) Reload() (changed bool, err error) {
 	text, err := readFile(f.path)
 	if err != nil {
@@ -51,6 +52,9 @@ func (f *File) Reload() (changed bool, err error) {
 		return false, nil
 	}
 	f.read, f.text = true, text
+	if n := f.List().Len(); n > 0 && strings.TrimSpace(text) == "" { // more likely an editor's first step than a decision
+		return false, fmt.Errorf("suppressions file %s: is empty; its last %d rules stay in force, suppressions: [] would end them", f.path, n)
+	}
 	list, err := Parse([]byte(text))
 	if err != nil {
 		return false, fmt.Errorf("suppressions file %s: %w", f.path, err)

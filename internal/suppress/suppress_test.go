@@ -113,6 +113,12 @@ func TestReloadKeepsTheLastGood(t *testing.T) {
 	assert.NoError(t, err, "said once")
 	assert.Equal(t, 1, f.List().Len(), "the last good one stays")
 
+	write(" \n") // an editor that has truncated it and not yet written
+	changed, err = f.Reload()
+	assert.False(t, changed)
+	assert.ErrorContains(t, err, path+": is empty; its last 1 rules stay in force")
+	assert.Equal(t, 1, f.List().Len())
+
 	require.NoError(t, os.Remove(path))
 	_, err = f.Reload()
 	assert.ErrorContains(t, err, "no such file")
