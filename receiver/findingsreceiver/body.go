@@ -55,8 +55,33 @@ func supportedEncoding(encoding string) bool {
 	return false
 }
 
-// decompress wraps a body in what its encoding needs and bounds what comes out. The encoding must be supported.
+// Beginnings of compressed files; no record begins so.
+var (
+	gzipMagic = []byte{0x1f, 0x8b, 8} // RFC 1952, with its only method
+	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
+)
+
+// sniff looks whether a body without Content-Encoding is a compressed file all the same, as vendors keep them and curl sends
+// them, and returns the whole body to be read.
+func sniff(body io.Reader) (whole io.Reader, encoding string) {
+	head := make([]byte, len(zstdMagic))
+	n, _ := io.ReadFull(body, head) // an error comes again with the next byte
+	head = head[:n]
+	switch {
+	case bytes.HasPrefix(head, gzipMagic):
+		encoding = "gzip"
+	case bytes.HasPrefix(head, zstdMagic):
+		encoding = "zstd"
+	}
+	return io.MultiReader(bytes.NewReader(head), body), encoding
+}
+
+// decompress wraps a body in what its encoding, or without one its beginning, needs and bounds what comes out. The encoding
+// must be supported.
 func decompress(body io.Reader, encoding string, limit int64) (io.ReadCloser, error) {
+	if encoding == "" || encoding == "identity" {
+		body, encoding = sniff(body)
+	}
 	switch encoding {
 	case "gzip", "x-gzip":
 		zr, err := gzip.NewReader(body)

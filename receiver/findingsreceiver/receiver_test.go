@@ -240,6 +240,15 @@ func TestCompression(t *testing.T) {
 		code, _, _ := post(t, url, bytes.NewReader(body), "Content-Encoding", encoding)
 		assert.Equal(t, http.StatusOK, code, encoding)
 		assert.Equal(t, []string{a, b}, bodies(sink), encoding)
+		sink.Reset()
+		code, _, _ = post(t, url, bytes.NewReader(body))
+		assert.Equal(t, http.StatusOK, code, encoding)
+		assert.Equal(t, []string{a, b}, bodies(sink), "%s, and no header says so", encoding)
+	}
+	for _, short := range []string{"", "{", "\x1f\x8b", "\x28\xb5\x2f"} { // shorter than what compressed files begin with
+		code, got, _ := post(t, url, strings.NewReader(short))
+		assert.Equal(t, http.StatusOK, code, short)
+		assert.Equal(t, min(1, len(short)), got.Accepted, short)
 	}
 	for want, c := range map[int]struct {
 		encoding string
