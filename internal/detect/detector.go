@@ -202,7 +202,8 @@ func (b *Batch) Add(m *Match, to *record.Record) (finding bool) {
 	if r.Correlation != nil || len(draft) <= len("{}") || draft[0] != '{' { // the latter when a store was tampered with
 		draft = m.draft()
 	}
-	draft, level = unwrap(draft, level)
+	var accountID string
+	draft, level, accountID = unwrap(draft, level)
 	x.alertID = alertID(r.Key(), m.rec.TenantID, m.Dedup, x.start)
 	*to = record.Record{
 		Body:      string(finish(draft, x.alertID, time.Unix(0, x.start), at, x.count, x.samples)),
@@ -210,7 +211,7 @@ func (b *Batch) Add(m *Match, to *record.Record) (finding bool) {
 		Received:  m.rec.Received,
 		Severity:  level,
 		EventType: record.Other,
-		AccountID: account(&m.rec),
+		AccountID: accountID,
 		TenantID:  m.rec.TenantID,
 		Format:    Format,
 		ID:        x.alertID,
@@ -224,15 +225,20 @@ func (m *Match) draft() []byte {
 	return append(append([]byte{'{'}, members[:len(members)-1]...), '}')
 }
 
-// unwrap takes the brackets off a draft and reads the severity of the first record.
-func unwrap(draft []byte, level record.Severity) ([]byte, record.Severity) {
+// unwrap takes the brackets off a draft and reads severity and account of the first record: what stands beside a finding is
+// what stands in it.
+func unwrap(draft []byte, level record.Severity) ([]byte, record.Severity, string) {
+	accountID := ""
+	for _, v := range sigma.Lookup(nil, string(draft), "account_id") {
+		accountID = v.Text()
+	}
 	for _, v := range sigma.Lookup(nil, string(draft), "severity") {
 		if l, ok := levels[strings.ToLower(v.Text())]; ok && v.Kind == jsonscan.String {
 			level = l
 		}
 	}
 	inner := append([]byte{}, draft[1:len(draft)-1]...)
-	return append(inner, ','), level
+	return append(inner, ','), level, accountID
 }
 
 // Commit makes the counts last and hands what has to be written to the store to write, which may be nil, before another

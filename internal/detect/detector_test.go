@@ -280,16 +280,16 @@ func TestFirstRecordTellsTheStory(t *testing.T) {
 	w := d.NewWorker()
 	at := time.Date(2024, 5, 1, 10, 0, 0, 0, time.UTC)
 	send(d, w, record.Record{EventType: "AWS.CloudTrail", Body: `{"eventName":"A","who":"a"}`, Time: at, ID: "1", AccountID: "111122223333"})
-	findings, _ := send(d, w, record.Record{EventType: "AWS.CloudTrail", Body: `{"eventName":"A","who":"b"}`, Time: at.Add(time.Second), ID: "2", AccountID: "111122223333"})
+	findings, _ := send(d, w, record.Record{EventType: "AWS.CloudTrail", Body: `{"eventName":"A","who":"b"}`, Time: at.Add(time.Second), ID: "2", AccountID: "444455556666"})
 	if len(findings) != 1 {
 		t.Fatal(len(findings))
 	}
-	for _, want := range []string{`"attack_scenario":"by a"`, `"severity":"Low"`, `"context":{"who":"a"}`, `"summary":{"who":"a"}`, `"count":2`, `"sample_event_ids":["1","2"]`, `"detection_timestamp":"2024-05-01T10:00:01Z","first_seen_timestamp":"2024-05-01T10:00:00Z"`} {
+	for _, want := range []string{`"attack_scenario":"by a"`, `"severity":"Low"`, `"account_id":"111122223333"`, `"context":{"who":"a"}`, `"summary":{"who":"a"}`, `"count":2`, `"sample_event_ids":["1","2"]`, `"detection_timestamp":"2024-05-01T10:00:01Z","first_seen_timestamp":"2024-05-01T10:00:00Z"`} {
 		if !strings.Contains(findings[0].Body, want) {
 			t.Errorf("no %s in %s", want, findings[0].Body)
 		}
 	}
-	if f := findings[0]; f.Severity != record.SeverityLow || f.ID == "" || f.EventType != record.Other || f.Format != Format || !f.Time.Equal(at.Add(time.Second)) {
+	if f := findings[0]; f.Severity != record.SeverityLow || f.AccountID != "111122223333" || f.ID == "" || f.EventType != record.Other || f.Format != Format || !f.Time.Equal(at.Add(time.Second)) {
 		t.Errorf("%+v", f)
 	}
 	// The same records, counted anew elsewhere, make the same id.
