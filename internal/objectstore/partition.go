@@ -79,17 +79,22 @@ func ParsePartition(text string) (p Partition, err error) {
 // Key is the object key of a file of the partition under a root, which may have several segments.
 func (p Partition) Key(root, file string) string {
 	var key strings.Builder
+	appendRoot(&key, root)
+	for _, part := range [...]string{p.EventType, p.Day, p.Account, file} {
+		key.WriteString(Segment(part))
+		key.WriteByte('/')
+	}
+	return strings.TrimSuffix(key.String(), "/")
+}
+
+// appendRoot writes the segments of a root as keys have them, a slash behind each.
+func appendRoot(key *strings.Builder, root string) {
 	for part := range strings.SplitSeq(root, "/") {
 		if part != "" {
 			key.WriteString(Segment(part))
 			key.WriteByte('/')
 		}
 	}
-	for _, part := range [...]string{p.EventType, p.Day, p.Account, file} {
-		key.WriteString(Segment(part))
-		key.WriteByte('/')
-	}
-	return strings.TrimSuffix(key.String(), "/")
 }
 
 // Segment reduces a text to one segment of a key: [A-Za-z0-9._-], anything else as _, never . or .., "unknown" when

@@ -21,7 +21,9 @@ var written struct {
 
 // Claim makes known that the process writes to d, until release is called. It is safe for concurrent use.
 func Claim(d Destination) (release func()) {
-	d.Endpoint, d.Root = endpointName(d.Endpoint), strings.Trim(d.Root, "/")
+	var root strings.Builder
+	appendRoot(&root, d.Root)
+	d.Endpoint, d.Root = endpointName(d.Endpoint), strings.TrimSuffix(root.String(), "/")
 	written.Lock()
 	defer written.Unlock()
 	if written.by == nil {

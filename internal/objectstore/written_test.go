@@ -16,6 +16,9 @@ func TestWrittenRoots(t *testing.T) {
 	assert.Empty(t, WrittenRoots("", "another"))
 	release()
 	assert.Empty(t, WrittenRoots("", "claimed"))
+	defer Claim(Destination{Bucket: "spelled", Root: "my logs//../x"})()
+	assert.Equal(t, []string{"my_logs/__/x"}, WrittenRoots("", "spelled"), "as keys have it")
+	assert.True(t, UnderRoot(Partition{}.Key("my logs//../x", "f"), "my_logs/__/x"))
 	other()
 	assert.Empty(t, WrittenRoots("http://minio:9000", "claimed"))
 }
