@@ -80,7 +80,10 @@ type SSEConfig struct {
 	_ struct{}
 }
 
-var _ confmap.Validator = (*Config)(nil)
+var (
+	_ confmap.Validator   = (*Config)(nil)
+	_ confmap.Unmarshaler = (*Config)(nil)
+)
 
 func createDefaultConfig() component.Config {
 	queue := exporterhelper.NewDefaultQueueConfig()
@@ -105,6 +108,25 @@ func createDefaultConfig() component.Config {
 		Compression:   string(objectstore.None),
 		TestMessage:   testOff,
 	}
+}
+
+// Unmarshal lets the default of min_size follow a queue_size or max_size that was made smaller.
+func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	if err := conf.Unmarshal(c); err != nil {
+		return err
+	}
+	if !c.QueueConfig.HasValue() || !c.QueueConfig.Get().Batch.HasValue() || conf.IsSet("sending_queue::batch::min_size") {
+		return nil
+	}
+	queue := c.QueueConfig.Get()
+	batch := queue.Batch.Get()
+	if batch.Sizer == queue.Sizer && queue.QueueSize > 0 {
+		batch.MinSize = min(batch.MinSize, max(1, queue.QueueSize/(defaultQueueBytes/defaultMinBatchBytes)))
+	}
+	if batch.MaxSize > 0 {
+		batch.MinSize = min(batch.MinSize, batch.MaxSize)
+	}
+	return nil
 }
 
 // Validate names every key that is wrong.

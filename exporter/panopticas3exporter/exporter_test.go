@@ -272,6 +272,32 @@ func TestValidateNamesEveryKey(t *testing.T) {
 	}
 }
 
+// TestMinSizeFollows: who lowers one size need not know of the other.
+func TestMinSizeFollows(t *testing.T) {
+	const mib = 1 << 20
+	for _, c := range []struct {
+		queue map[string]any
+		want  int64
+	}{
+		{nil, 32 * mib},
+		{map[string]any{"queue_size": 1024 * mib}, 32 * mib},
+		{map[string]any{"queue_size": 8 * mib}, 2 * mib},
+		{map[string]any{"queue_size": 3}, 1},
+		{map[string]any{"batch": map[string]any{"max_size": 16 * mib}}, 16 * mib},
+		{map[string]any{"queue_size": 8 * mib, "batch": map[string]any{"min_size": 5 * mib}}, 5 * mib},
+		{map[string]any{"sizer": "requests", "queue_size": 100}, 32 * mib},
+	} {
+		cfg := createDefaultConfig().(*Config)
+		require.NoError(t, confmap.NewFromStringMap(map[string]any{"directory": "/tmp", "sending_queue": c.queue}).Unmarshal(cfg))
+		assert.NoError(t, confmap.Validate(cfg), c.queue)
+		assert.Equal(t, c.want, cfg.QueueConfig.Get().Batch.Get().MinSize, c.queue)
+	}
+	cfg := createDefaultConfig().(*Config)
+	require.NoError(t, confmap.NewFromStringMap(map[string]any{"directory": "/tmp", "sending_queue": map[string]any{
+		"queue_size": 8 * mib, "batch": map[string]any{"min_size": 9 * mib}}}).Unmarshal(cfg))
+	assert.ErrorContains(t, confmap.Validate(cfg), "min_size", "what is written is not changed")
+}
+
 func TestExample(t *testing.T) {
 	conf, err := confmaptest.LoadConf("testdata/config.yaml")
 	require.NoError(t, err)
