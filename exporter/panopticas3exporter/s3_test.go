@@ -85,7 +85,7 @@ func TestEachRecordOnceInABrokenBucket(t *testing.T) {
 	defer decoder.Close()
 	seen := make(map[string]int, n)
 	objects := make(map[string]string)
-	for deadline := time.Now().Add(60 * time.Second); len(seen) < n && time.Now().Before(deadline); time.Sleep(time.Second) {
+	for deadline := time.Now().Add(3 * testPatience); len(seen) < n && time.Now().Before(deadline); time.Sleep(time.Second) {
 		clear(seen)
 		for key, content := range server.Objects(t, "lake") {
 			text, err := decoder.DecodeAll(content, nil)
@@ -154,7 +154,7 @@ func TestLostAnswerLeavesOneObject(t *testing.T) {
 				}
 				return out
 			}
-			require.Eventually(t, func() bool { return len(under()) > 0 }, 20*time.Second, 50*time.Millisecond)
+			require.Eventually(t, func() bool { return len(under()) > 0 }, testPatience, 50*time.Millisecond)
 			require.NoError(t, e.Shutdown(context.Background()))
 			objects := under()
 			require.Len(t, objects, 1)
@@ -200,7 +200,7 @@ func TestSlowDownBacksOff(t *testing.T) {
 			cfg.RetryConfig.InitialInterval, cfg.RetryConfig.Multiplier, cfg.RetryConfig.RandomizationFactor = 200*time.Millisecond, 2, 0
 			e := start(t, cfg)
 			require.NoError(t, e.ConsumeLogs(t.Context(), accounts(0, 1, "{}")))
-			require.Eventually(t, func() bool { return len(server.Objects(t, name)) == 1 }, 30*time.Second, 50*time.Millisecond)
+			require.Eventually(t, func() bool { return len(server.Objects(t, name)) == 1 }, testPatience, 50*time.Millisecond)
 			require.NoError(t, e.Shutdown(context.Background()))
 			mu.Lock()
 			defer mu.Unlock()

@@ -76,7 +76,7 @@ func TestStatus(t *testing.T) {
 		assert.Eventually(t, func() bool {
 			s, message := h.last()
 			return s == status && strings.Contains(message, text)
-		}, 10*time.Second, 20*time.Millisecond)
+		}, testPatience, 20*time.Millisecond)
 	}
 	until(componentstatus.StatusRecoverableError, "create the bucket")
 	server.CreateBucket(t, "lake")
@@ -125,7 +125,7 @@ func TestTestMessage(t *testing.T) {
 		cfg.TestMessage = testOnStart
 		began := time.Now()
 		e, h, logs := startWatched(t, cfg)
-		assert.Less(t, time.Since(began), testTimeout+5*time.Second)
+		assert.Less(t, time.Since(began), testPatience)
 		status, message := h.last()
 		assert.Equal(t, componentstatus.StatusRecoverableError, status)
 		assert.Contains(t, message, want)

@@ -83,7 +83,7 @@ func TestPartitionsOutliveARestart(t *testing.T) {
 			}
 			require.NoError(t, e.ConsumeLogs(t.Context(), logs))
 		}
-		require.Eventually(t, func() bool { store.mu.Lock(); defer store.mu.Unlock(); return store.puts > 0 }, 10*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { store.mu.Lock(); defer store.mu.Unlock(); return store.puts > 0 }, testPatience, 10*time.Millisecond)
 	}), "the store was away")
 
 	store.set(false)
@@ -92,7 +92,7 @@ func TestPartitionsOutliveARestart(t *testing.T) {
 			store.mu.Lock()
 			defer store.mu.Unlock()
 			return len(store.folders) == tenants
-		}, 20*time.Second, 20*time.Millisecond)
+		}, testPatience, 20*time.Millisecond)
 	})
 	records := 0
 	for _, b := range batches {
@@ -157,7 +157,7 @@ func TestEndWhileBatchesGoIdle(t *testing.T) {
 	store := &slowStore{memoryStore: newMemoryStore()}
 	e := startOn(t, cfg, store)
 	require.NoError(t, e.ConsumeLogs(t.Context(), accounts(0, 200, "{}")))
-	require.Eventually(t, func() bool { store.mu.Lock(); defer store.mu.Unlock(); return len(store.folders) == 200 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { store.mu.Lock(); defer store.mu.Unlock(); return len(store.folders) == 200 }, testPatience, time.Millisecond)
 	time.Sleep(130 * time.Millisecond)
 	store.time.Store(int64(300 * time.Millisecond))
 	require.NoError(t, e.ConsumeLogs(t.Context(), accounts(1000, 8, "{}")))

@@ -33,7 +33,7 @@ import (
 const (
 	token = "0123456789abcdef-token"
 	// patience is how long a test waits for what must come.
-	patience = 20 * time.Second
+	patience = time.Minute
 )
 
 // disk is a storage extension that outlives the receiver, and copies what it is given.
