@@ -27,7 +27,7 @@ run: build
 	exec build/quickstart $(if $(ONCE),-once)
 
 test: build fluentbit
-	go test ./...
+	go test -timeout 60m ./...
 	@command -v "$${FLUENT_BIT:-fluent-bit}" >/dev/null || echo "*** The tests with a real Fluent Bit DID NOT RUN: none on PATH, and FLUENT_BIT names none. ***"
 
 lint: $(TOOLS)/staticcheck

@@ -28,10 +28,10 @@ func printable(message string) string {
 }
 
 const (
-	readyTimeout = 30 * time.Second
+	readyTimeout = 2 * time.Minute
 	// arriveTimeout is far above the second that the example's queues wait.
-	arriveTimeout = 30 * time.Second
-	stopTimeout   = 30 * time.Second
+	arriveTimeout = 2 * time.Minute
+	stopTimeout   = time.Minute
 )
 
 func main() {

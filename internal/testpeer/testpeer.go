@@ -18,8 +18,8 @@ import (
 	"github.com/siempipe/siempipe/internal/trial"
 )
 
-// startTimeout is how long a peer may take until it listens.
-const startTimeout = 30 * time.Second
+// startTimeout is how long a peer may take until it listens: those in Python and Node.js are slow on a busy machine.
+const startTimeout = 2 * time.Minute
 
 // Root is the checkout that this file belongs to.
 func Root(t testing.TB) string {
@@ -71,7 +71,7 @@ func Start(t testing.TB, address string, cmd *exec.Cmd) {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-ended:
-		case <-time.After(5 * time.Second):
+		case <-time.After(10 * time.Second):
 			_ = cmd.Process.Kill()
 			<-ended
 		}

@@ -2,8 +2,10 @@ package trial
 
 import (
 	"errors"
+	"io"
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"strconv"
 	"sync"
 )
@@ -17,25 +19,39 @@ const (
 
 var handedOut = struct {
 	sync.Mutex
-	ports map[int]bool
-}{ports: map[int]bool{}}
+	ports map[int]io.Closer // what keeps others from them
+}{ports: map[int]io.Closer{}}
 
-// FreeAddress is a loopback address that nothing listens on, TCP or UDP, and that this process has not handed out before.
+// FreeAddress is a loopback address that nothing listens on, TCP or UDP, and that is nobody else's who asks here: not of this
+// process, nor, on Linux, of another one as long as this one runs. The tests of several packages run at once.
 func FreeAddress() (string, error) {
 	handedOut.Lock()
 	defer handedOut.Unlock()
 	for range 1000 {
 		port := firstPort + rand.IntN(lastPort-firstPort)
-		if handedOut.ports[port] {
+		if handedOut.ports[port] != nil {
+			continue
+		}
+		claim, err := claimPort(port)
+		if err != nil {
 			continue
 		}
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		if free(address) {
-			handedOut.ports[port] = true
+			handedOut.ports[port] = claim
 			return address, nil
 		}
+		claim.Close()
 	}
 	return "", errors.New("no free port")
+}
+
+// claimPort keeps other processes from a port, with an abstract socket of its number, which goes when the process does.
+func claimPort(port int) (io.Closer, error) {
+	if runtime.GOOS != "linux" {
+		return io.NopCloser(nil), nil
+	}
+	return net.Listen("unix", "@siempipe-port-"+strconv.Itoa(port))
 }
 
 func free(address string) bool {

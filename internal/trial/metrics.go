@@ -22,7 +22,7 @@ type Sample struct {
 
 // Scrape reads the metrics at url.
 func Scrape(url string) (Metrics, error) {
-	client := &http.Client{Timeout: 5 * time.Second}
+	client := &http.Client{Timeout: 30 * time.Second}
 	resp, err := client.Get(url)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,9 @@ package trial
 
 import (
 	"bufio"
+	"net"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -95,6 +98,25 @@ func TestCompare(t *testing.T) {
 			_, problems := Compare(test.expected, test.objects, "P", test.exact)
 			assert.Len(t, problems, test.problems)
 		})
+	}
+}
+
+func TestFreeAddress(t *testing.T) {
+	address, err := FreeAddress()
+	require.NoError(t, err)
+	other, err := FreeAddress()
+	require.NoError(t, err)
+	assert.NotEqual(t, address, other)
+	l, err := net.Listen("tcp", address)
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	if runtime.GOOS == "linux" {
+		_, port, err := net.SplitHostPort(address)
+		require.NoError(t, err)
+		n, err := strconv.Atoi(port)
+		require.NoError(t, err)
+		_, err = claimPort(n)
+		assert.Error(t, err, "no other process gets it")
 	}
 }
 
