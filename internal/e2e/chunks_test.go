@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"github.com/siempipe/siempipe/exporter/panopticas3exporter"
 	"github.com/siempipe/siempipe/exporter/pipesyslogexporter"
 	"github.com/siempipe/siempipe/internal/fluenttest"
+	"github.com/siempipe/siempipe/internal/testpeer"
 	"github.com/siempipe/siempipe/processor/siemprocessor"
 )
 
@@ -104,25 +106,30 @@ func startExporter(t *testing.T, factory exporter.Factory, settings map[string]a
 	return e
 }
 
-// lineListener reads lines over TCP. messages waits for n of them, or a little while for fewer, and ends the listening.
+// lineListener reads lines over TCP. messages waits for n of them, or for fewer until all senders have ended, and ends the
+// listening.
 func lineListener(t *testing.T) (address string, messages func(n int) []string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { l.Close() })
-	lines := readLines(l)
-	return l.Addr().String(), func(n int) []string {
-		var got []string
-		for len(got) < n {
+	lines, open := readLines(l)
+	return l.Addr().String(), func(n int) (got []string) {
+		defer l.Close()
+		last, err := net.Dial("tcp", l.Addr().String()) // those before it are accepted when it is
+		require.NoError(t, err)
+		defer last.Close()
+		for deadline := time.Now().Add(arriveTimeout); len(got) < n; {
 			select {
 			case line := <-lines:
 				got = append(got, line)
-			case <-time.After(3 * time.Second): // two busy cores are slow
-				l.Close()
-				return got
+			case <-time.After(10 * time.Millisecond):
+				if senders, ok := open(last.LocalAddr()); ok && senders == 1 && len(lines) == 0 {
+					return got
+				}
+				require.True(t, time.Now().Before(deadline), "%d of %d lines, and there are senders", len(got), n)
 			}
 		}
-		l.Close()
 		return got
 	}
 }
@@ -133,19 +140,33 @@ func listenOn(t *testing.T, address string) <-chan string {
 	l, err := net.Listen("tcp", address)
 	require.NoError(t, err)
 	t.Cleanup(func() { l.Close() })
-	return readLines(l)
+	lines, _ := readLines(l)
+	return lines
 }
 
-func readLines(l net.Listener) <-chan string {
+// readLines reads the lines of all senders. open says how many senders have not been read to their end, and whether the one with
+// an address was accepted.
+func readLines(l net.Listener) (read <-chan string, open func(sender net.Addr) (senders int, accepted bool)) {
 	lines := make(chan string, 1<<16)
+	var mu sync.Mutex
+	senders, seen := 0, map[string]bool{}
 	go func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
+			mu.Lock()
+			senders++
+			seen[c.RemoteAddr().String()] = true
+			mu.Unlock()
 			go func() {
-				defer c.Close() // the sender waits for it
+				defer func() {
+					c.Close() // the sender waits for it
+					mu.Lock()
+					senders--
+					mu.Unlock()
+				}()
 				scanner := bufio.NewScanner(c)
 				scanner.Buffer(nil, 1<<20)
 				for scanner.Scan() {
@@ -154,14 +175,15 @@ func readLines(l net.Listener) <-chan string {
 			}()
 		}
 	}()
-	return lines
+	return lines, func(sender net.Addr) (int, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		return senders, seen[sender.String()]
+	}
 }
 
 // deafListener accepts connections and never reads from them.
 func deafListener(t *testing.T) (address string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { l.Close() })
-	return l.Addr().String()
+	return testpeer.Listen(t, "127.0.0.1:0").Addr().String()
 }

@@ -78,7 +78,7 @@ service:
 `, store.Region, store.Endpoint, filepath.Join(dir, "state"), port)), 0o600))
 	c, err := trial.Start(binary, log, nil, "--config", path)
 	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, c.Stop(30*time.Second)) })
+	t.Cleanup(func() { assert.NoError(t, c.Stop(stopTimeout)) })
 	sent := func() int {
 		m, err := trial.Scrape("http://" + metrics + "/metrics")
 		if err != nil {

@@ -173,7 +173,7 @@ service:
 	require.NoError(t, os.WriteFile(c.config, []byte(config), 0o600))
 	c.start()
 	t.Cleanup(func() {
-		_ = c.Stop(20 * time.Second)
+		_ = c.Stop(stopTimeout)
 		if t.Failed() {
 			t.Logf("collector %s:\n%.20000s", name, c.log)
 		}
@@ -245,7 +245,7 @@ func TestCloudStorageKilled(t *testing.T) {
 	}
 	took := time.Since(began)
 	for _, c := range collectors {
-		require.NoError(t, c.Stop(30*time.Second), c.name)
+		require.NoError(t, c.Stop(stopTimeout), c.name)
 	}
 
 	mark := regexp.MustCompile(`soak-\d{6}-\d`)

@@ -53,7 +53,7 @@ func TestCloudStorageThroughKafka(t *testing.T) {
 		c, err := trial.Start(binary, log, env, args...)
 		require.NoError(t, err)
 		t.Cleanup(func() {
-			assert.NoError(t, c.Stop(30*time.Second), example)
+			assert.NoError(t, c.Stop(stopTimeout), example)
 			if t.Failed() {
 				t.Logf("%s:\n%.20000s", example, log)
 			}
@@ -222,7 +222,7 @@ service:
 		got, all := count()
 		return fmt.Sprintf("%d records, want %d: %v, want %v", all, n, got, want)
 	})
-	require.NoError(t, c.Stop(30*time.Second))
+	require.NoError(t, c.Stop(stopTimeout))
 	got, _ := count()
 	assert.Equal(t, want, got)
 	t.Logf("%d objects of %d formats: %d records of %d event types", len(objects), len(named), n, len(want))

@@ -21,8 +21,10 @@ import (
 
 const (
 	binary = "../../bin/siempipe"
-	// arriveTimeout is far above the tests' flush_timeout: two busy cores are slow.
-	arriveTimeout = 60 * time.Second
+	// arriveTimeout is far above the tests' flush_timeout: two busy cores are slow, and rest.
+	arriveTimeout = 2 * time.Minute
+	// stopTimeout is far above what any collector here may take to end.
+	stopTimeout = time.Minute
 )
 
 // running is a collector with its addresses. Its configuration has the receiver, the processor and what the test gives it.
@@ -66,7 +68,7 @@ service:
 	r.Collector, err = trial.Start(binary, r.log, nil, "--config", path)
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		if err := r.Stop(30 * time.Second); err != nil {
+		if err := r.Stop(stopTimeout); err != nil {
 			t.Errorf("SIGTERM: %v", err)
 		}
 		if t.Failed() {

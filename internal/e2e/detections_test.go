@@ -85,7 +85,7 @@ service:
 	r.Collector, err = trial.Start(binary, r.log, nil, "--config", path)
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		_ = r.Stop(30 * time.Second)
+		_ = r.Stop(stopTimeout)
 		if t.Failed() {
 			t.Logf("the collector's log:\n%s", r.log)
 		}
@@ -99,7 +99,7 @@ service:
 // stop ends the collector; the queues are empty then.
 func (d *detecting) stop(t *testing.T) {
 	t.Helper()
-	require.NoError(t, d.Stop(30*time.Second))
+	require.NoError(t, d.Stop(stopTimeout))
 }
 
 // findings are the detections in the tree and among the messages, which must say the same.
@@ -251,9 +251,11 @@ func TestDetectionRulesReload(t *testing.T) {
 	require.NoError(t, os.WriteFile(own, []byte("title: [\n"), 0o600))
 	d.rules = "[builtin, " + own + "]"
 	d.start(t)
-	require.Contains(t, d.log.String(), own)
-	require.Contains(t, d.log.String(), "Rule left out")
-	require.NoError(t, os.WriteFile(own, fmt.Appendf(nil, rule, "GetAccountPasswordPolicy"), 0o600))
+	waitFor(t, func() bool {
+		return strings.Contains(d.log.String(), "Rule left out") && strings.Contains(d.log.String(), own)
+	}, d.log.String)
+	require.NoError(t, os.WriteFile(own+".new", fmt.Appendf(nil, rule, "GetAccountPasswordPolicy"), 0o600))
+	require.NoError(t, os.Rename(own+".new", own)) // in one step: a file that is being written may be read empty
 	waitFor(t, func() bool { return strings.Count(d.log.String(), "Rules in force") >= 2 }, func() string { return "the rule is not reread" })
 	d.post(t, "aws.cloudtrail", passwordPolicyCall("e-1", "2024-05-01T10:00:00Z")+"\n"+passwordPolicyCall("e-2", "2024-05-01T10:01:00Z"))
 	d.stop(t)

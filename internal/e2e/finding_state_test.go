@@ -246,7 +246,7 @@ func TestFindingStateScans(t *testing.T) {
 				}
 				if scan == 2 {
 					require.NoError(t, r.waitStored(t, len(want)))
-					require.NoError(t, r.Stop(30*time.Second))
+					require.NoError(t, r.Stop(stopTimeout))
 					r.run(t, r.config, nil) // counts its metrics from 0 again
 					want, missed = slices.Clone(want), 0
 					slices.Sort(want)
@@ -326,7 +326,7 @@ func TestFindingStateKilled(t *testing.T) {
 		c, err := trial.Start(binary, r.log, nil, "--config", r.config)
 		require.NoError(t, err)
 		r.Collector = c
-		t.Cleanup(func() { _ = c.Stop(30 * time.Second) })
+		t.Cleanup(func() { _ = c.Stop(stopTimeout) })
 		ctx, cancel := context.WithTimeout(t.Context(), arriveTimeout)
 		defer cancel()
 		require.NoError(t, c.WaitReady(ctx, "http://"+r.health))

@@ -82,7 +82,7 @@ service:
 		c, err := trial.Start(binary, log, nil, "--config", config)
 		require.NoError(t, err)
 		t.Cleanup(func() {
-			_ = c.Stop(10 * time.Second)
+			_ = c.Stop(stopTimeout)
 			if t.Failed() {
 				t.Logf("the collector's log:\n%.20000s", log)
 			}
@@ -125,7 +125,7 @@ service:
 		api.Change(i*scans/changes, `"root_scan_summary":{"is_fn":false,"sub_verdict":null,"verbose_verdict":"SUS"}`, `"root_scan_summary":{"is_fn":true,"sub_verdict":null,"verbose_verdict":"MAL"}`)
 	}
 	states, repeated = waitStates(t, server, "scans", scans+changes)
-	require.NoError(t, c.Stop(30*time.Second))
+	require.NoError(t, c.Stop(stopTimeout))
 	assert.Empty(t, repeated, "states that are there twice")
 	for i := range scans {
 		want := 1

@@ -300,7 +300,7 @@ func TestPluginFailingDestinations(t *testing.T) {
 	require.Equal(t, "init 1", answer)
 	started := time.Now()
 	assert.Equal(t, again, h.flush(held, chunk, 1, 1))
-	assert.Less(t, time.Since(started), 10*time.Second)
+	assert.Less(t, time.Since(started), arriveTimeout/2)
 	assert.Equal(t, "exit 1", h.exit(held))
 	for _, line := range h.log {
 		assert.NotContains(t, line, "panic")
@@ -361,6 +361,7 @@ func TestPluginLeaksNothing(t *testing.T) {
 	for range rounds {
 		round()
 	}
-	assert.LessOrEqual(t, count("fd"), files+2)
-	assert.LessOrEqual(t, count("task"), threads+8)
+	waitFor(t, func() bool { return count("fd") <= files+2 }, func() string { return fmt.Sprintf("%d open files, %d before", count("fd"), files) })
+	// The Go runtime keeps each thread that it once needed, and may need more while the machine is busy.
+	assert.Less(t, count("task"), threads+rounds/2)
 }

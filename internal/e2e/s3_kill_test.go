@@ -61,7 +61,7 @@ service:
 		c, err := trial.Start(binary, log, nil, "--config", config)
 		require.NoError(t, err)
 		t.Cleanup(func() {
-			_ = c.Stop(10 * time.Second)
+			_ = c.Stop(stopTimeout)
 			if t.Failed() {
 				t.Logf("the collector's log:\n%.20000s", log)
 			}
@@ -70,8 +70,13 @@ service:
 	}
 	l := startSenders("http://"+receiver+"/v1/events/panoptica", 4, 5*time.Millisecond)
 	var moments []time.Duration
-	for range kills {
+	const enough = 300 // findings that a life takes
+	for kill := range kills {
 		c := run()
+		if kill%2 == 1 { // under load; the others at any moment, the start among them
+			before := l.accepted()
+			waitFor(t, func() bool { return l.accepted() >= before+enough }, func() string { return "nothing is accepted" })
+		}
 		moment := time.Duration(100+rand.IntN(2400)) * time.Millisecond // after its start; it takes requests after some 500 ms
 		moments = append(moments, moment)
 		select {
@@ -87,8 +92,8 @@ service:
 	defer cancel()
 	require.NoError(t, c.WaitReady(ctx, "http://"+health))
 	acked := l.end()
-	waitStored(t, server, "kills", acked, time.Minute)
-	require.NoError(t, c.Stop(30*time.Second))
+	waitStored(t, server, "kills", acked, arriveTimeout)
+	require.NoError(t, c.Stop(stopTimeout))
 	s := readStored(t, server, "kills")
 
 	lost := 0
@@ -106,6 +111,6 @@ service:
 	t.Logf("killed after %v: %d records accepted, %d lost; %d posts refused or cut and sent again; %d duplicates (one record up to %d times), %d more that were stored without an answer; %d objects",
 		moments, len(acked), lost, l.refused.Load(), s.duplicates(), s.often(), unacked, s.objects)
 	assert.Zero(t, lost)
-	assert.Greater(t, len(acked), 1000, "there was hardly any load")
+	assert.GreaterOrEqual(t, len(acked), enough*kills/2)
 	assert.Positive(t, l.refused.Load())
 }

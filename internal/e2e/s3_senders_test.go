@@ -92,6 +92,13 @@ func (l *senders) send(body string) bool {
 	}
 }
 
+// accepted is how many findings were so far.
+func (l *senders) accepted() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.acked)
+}
+
 // end stops the senders and returns the IDs that were accepted.
 func (l *senders) end() map[string]bool {
 	close(l.stop)

@@ -39,7 +39,7 @@ receivers:
 processors:
   siem:
     join_syslog: true
-    join_window: 15s
+    join_window: ${env:SIEMPIPE_WINDOW}
     join_storage: file_storage
     scans_as_findings: true
     scan_severities: {MAL: Critical}
@@ -57,11 +57,11 @@ service:
     logs: {receivers: [findings, perception_point], processors: [siem], exporters: [panoptica_s3]}
 `, receiver, source.URL, filepath.Join(dir, "out"), health, filepath.Join(dir, "state"))), 0o600))
 	log := &safeBuffer{}
-	run := func() *trial.Collector {
-		c, err := trial.Start(binary, log, []string{"SIEMPIPE_TOKEN=e2e-token-0123456789"}, "--config", config)
+	run := func(window string) *trial.Collector {
+		c, err := trial.Start(binary, log, []string{"SIEMPIPE_TOKEN=e2e-token-0123456789", "SIEMPIPE_WINDOW=" + window}, "--config", config)
 		require.NoError(t, err)
 		t.Cleanup(func() {
-			_ = c.Stop(10 * time.Second)
+			_ = c.Stop(stopTimeout)
 			if t.Failed() {
 				t.Logf("the collector's log:\n%.20000s", log)
 			}
@@ -80,7 +80,11 @@ service:
 		}
 		return all
 	}
-	c := run()
+	kill := func(c *trial.Collector) {
+		require.NoError(t, syscall.Kill(c.Pid(), syscall.SIGKILL))
+		<-c.Done()
+	}
+	c := run("10m")
 	for i := range 2 {
 		id := strings.TrimSuffix(perceptionpointtest.ScanID(i), "_20260101")
 		line := fmt.Sprintf("datetime:%d|Scan ID:%s|Event:Email Scanned|IP Address:192.0.2.7|Subject:%s", time.Now().Unix(), id, strings.Repeat("x", 1000))
@@ -88,18 +92,19 @@ service:
 		require.NoError(t, err)
 		require.Equal(t, 200, a.Code)
 	}
-	require.NoError(t, syscall.Kill(c.Pid(), syscall.SIGKILL))
-	<-c.Done()
+	kill(c)
 	assert.Empty(t, lines(), "both wait")
-	c = run()
+	c = run("10m")
 	api.Add(perceptionpointtest.Scan(0, time.Now(), "MAL"))
 	waitFor(t, func() bool { return len(lines()) >= 1 }, func() string { return "no record" })
 	all := lines()
 	require.Len(t, all, 1)
 	assert.Contains(t, all[0], `"severity":"Critical"`)
 	assert.Contains(t, all[0], `"joined":{"format":"perception_point_syslog","damage":["truncated"]`)
+	kill(c)
+	c = run("1s") // the line that is left has waited for long
 	waitFor(t, func() bool { return len(lines()) >= 2 }, func() string { return "the line without a scan does not come" })
-	require.NoError(t, c.Stop(30*time.Second))
+	require.NoError(t, c.Stop(stopTimeout))
 	all = lines()
 	require.Len(t, all, 2)
 	both := strings.Join(all, "\n")
