@@ -54,6 +54,13 @@ func (h *health) stopping() {
 // some 40 s in all, within the 90 s that systemd gives.
 const patience = 10 * time.Second
 
+// ending reports that the end has begun and a store that fails is still tried.
+func (h *health) ending() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !h.stopped.IsZero() && time.Since(h.stopped) <= h.patience
+}
+
 var errStopping = errors.New("the store is away and the collector ends: what is in a stored queue is sent after the next start, what is in memory is lost")
 
 // givenUp reports that the end is not to wait for the store any more: with thousands of batches of which each waits for its

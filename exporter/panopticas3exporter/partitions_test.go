@@ -27,6 +27,7 @@ import (
 type memoryStore struct {
 	mu      sync.Mutex
 	away    bool
+	busy    int // puts that fail before the first that does not
 	folders map[string]int
 	keys    map[string]bool
 	puts    int
@@ -40,7 +41,7 @@ func (m *memoryStore) Put(_ context.Context, o objectstore.Object) (existed bool
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.puts++
-	if m.away {
+	if m.busy--; m.away || m.busy >= 0 {
 		return false, &objectstore.Error{Err: errors.New("away")}
 	}
 	if m.keys[o.Key] {
@@ -82,6 +83,20 @@ func stop(t *testing.T, e *splitter) {
 	case <-time.After(2 * testPatience):
 		t.Fatal("the exporter does not end")
 	}
+}
+
+// TestStoreBusyAtTheEnd: what waits in memory when the collector ends is not lost to an answer that the next try would not get.
+func TestStoreBusyAtTheEnd(t *testing.T) {
+	cfg := quick(t)
+	cfg.QueueConfig.Get().Batch.Get().FlushTimeout = time.Hour // the end has it sent
+	store := newMemoryStore()
+	store.busy = 3 // of the first two objects one is stored with the second try, the other with the third
+	e := startOn(t, cfg, store)
+	e.writer.health.patience = time.Hour
+	require.NoError(t, e.ConsumeLogs(t.Context(), accounts(0, 2, "{}")))
+	stop(t, e)
+	assert.Len(t, store.folders, 2)
+	assert.Equal(t, 5, store.puts)
 }
 
 func accounts(from, n int, body string) plog.Logs {

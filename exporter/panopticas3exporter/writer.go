@@ -135,12 +135,39 @@ func (w *writer) pushPart(ctx context.Context, p *part) error {
 	return nil
 }
 
-// push stores a request, an object for each of its partitions. What is not stored comes back in the error.
+// lastPause is between two tries at the end.
+const lastPause = 500 * time.Millisecond
+
+// push stores a request. What is not stored comes back in the error.
+//
+// At the end exporterhelper tries nothing a second time, and a queue in memory is gone then: what one answer of a busy store
+// would lose is tried here as long as patience lasts. A stored queue keeps it for the next start.
 func (w *writer) push(ctx context.Context, r xexporterhelper.Request) error {
 	if w.health.givenUp() {
 		return errStopping
 	}
 	req := r.(*request)
+	for {
+		err := w.try(ctx, req)
+		if err == nil || consumererror.IsPermanent(err) || !w.inMemory() || !w.health.ending() {
+			return err
+		}
+		req = req.OnError(err).(*request)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(lastPause):
+		}
+	}
+}
+
+// inMemory reports that what is refused at the end is lost, though it was to be tried again.
+func (w *writer) inMemory() bool {
+	return w.cfg.RetryConfig.Enabled && w.cfg.QueueConfig.HasValue() && w.cfg.QueueConfig.Get().StorageID == nil
+}
+
+// try stores a request once, an object for each of its partitions.
+func (w *writer) try(ctx context.Context, req *request) error {
 	failures := make([]error, len(req.parts))
 	var uploads sync.WaitGroup
 	var next atomic.Int64
