@@ -1,7 +1,9 @@
 package jsonscan
 
 import (
+	"encoding/binary"
 	"math/bits"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -11,9 +13,51 @@ const hexDigits = "0123456789abcdef"
 // AppendQuoted appends s to dst as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD; U+2028 and U+2029 are
 // escaped, since JavaScript and some line readers take them for line ends; < > & stay as they are.
 func AppendQuoted(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	from := 0
-	for i := 0; i < len(s); {
+	n := len(dst) + 1
+	dst = slices.Grow(dst, len(s)+2)[:n+len(s)+1]
+	dst[n-1] = '"'
+	i := 0
+	for ; i+8 <= len(s); i += 8 { // copied and looked at in one go: most texts have nothing to escape
+		x := load(s, i)
+		if special(x) != 0 {
+			return appendEscaped(dst[:n+i], s, i)
+		}
+		binary.LittleEndian.PutUint64(dst[n+i:], x)
+	}
+	switch last := len(s) - 8; { // the last bytes once more, with those before them
+	case i == len(s):
+	case last >= 0:
+		if x := load(s, last); special(x) == 0 {
+			binary.LittleEndian.PutUint64(dst[n+last:], x)
+			i = len(s)
+		}
+	case last >= -4:
+		if x := load4(s, 0) | load4(s, last+4)<<32; special(x) == 0 {
+			binary.LittleEndian.PutUint32(dst[n:], uint32(x))
+			binary.LittleEndian.PutUint32(dst[n+last+4:], uint32(x>>32))
+			i = len(s)
+		}
+	}
+	for ; i < len(s); i++ {
+		if c := s[i]; c < 0x20 || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return appendEscaped(dst[:n+i], s, i)
+		}
+		dst[n+i] = s[i]
+	}
+	dst[n+i] = '"'
+	return dst
+}
+
+// load4 is load for four bytes.
+func load4(s string, i int) uint64 {
+	s = s[i : i+4]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
+}
+
+// appendEscaped goes on with AppendQuoted from i, where something to escape is near.
+func appendEscaped(dst []byte, s string, i int) []byte {
+	from := i
+	for i < len(s) {
 		if i+8 <= len(s) {
 			m := special(load(s, i))
 			if m == 0 {
@@ -50,28 +94,6 @@ func AppendQuoted(dst []byte, s string) []byte {
 	}
 	dst = append(dst, s[from:]...)
 	return append(dst, '"')
-}
-
-// Plain reports whether s is ASCII that a JSON string holds as it is, but for quotes, and how many of those it has.
-func Plain(s string) (plain bool, quotes int) {
-	for i := 0; i < len(s); {
-		if i+8 <= len(s) {
-			m := special(load(s, i))
-			if m == 0 {
-				i += 8
-				continue
-			}
-			i += bits.TrailingZeros64(m) / 8
-		}
-		switch c := s[i]; {
-		case c == '"':
-			quotes++
-		case c < 0x20 || c >= utf8.RuneSelf || c == '\\':
-			return false, quotes
-		}
-		i++
-	}
-	return true, quotes
 }
 
 // appendEscape appends the escape of an ASCII byte that a JSON string cannot hold as it is.
@@ -113,20 +135,8 @@ func AppendCompact(dst []byte, raw string) []byte {
 
 // StringEnd returns the index after the closing quote of the string that opens at i, in valid JSON.
 func StringEnd(s string, i int) int {
-	for i++; ; i++ {
-		n := strings.IndexByte(s[i:], '"')
-		if n < 0 {
-			return len(s)
-		}
-		i += n
-		slashes := 0
-		for s[i-1-slashes] == '\\' { // ends at the opening quote at the latest
-			slashes++
-		}
-		if slashes%2 == 0 {
-			return i + 1
-		}
-	}
+	end, _ := SkipString(s, i)
+	return end
 }
 
 // Unquote decodes the text between the quotes of a JSON string that was scanned without error.
@@ -179,30 +189,16 @@ func AppendUnquoted(dst []byte, inner string) []byte {
 
 // ValueEnd returns the index after the value that starts at i of s, which is valid JSON without blanks outside of strings.
 func ValueEnd(s string, i int) int {
-	depth := 0
-	for i < len(s) {
-		switch s[i] {
-		case '"':
-			if i = StringEnd(s, i); depth == 0 {
-				return i
-			}
-		case '{', '[':
-			depth++
-			i++
-		case '}', ']':
-			if depth == 0 {
-				return i // of the number or literal before it
-			}
-			i++
-			if depth--; depth == 0 {
-				return i
-			}
-		case ',':
-			if depth == 0 {
-				return i
-			}
-			i++
-		default:
+	if i >= len(s) {
+		return i
+	}
+	switch s[i] {
+	case '"':
+		i, _ = SkipString(s, i)
+	case '{', '[':
+		i, _ = SkipOut(s, i+1)
+	default:
+		for i < len(s) && s[i] != ',' && s[i] != '}' && s[i] != ']' {
 			i++
 		}
 	}

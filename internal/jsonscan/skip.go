@@ -60,23 +60,39 @@ func skipScalar(s string, i int) int {
 // SkipString returns the index after the closing quote of the string whose opening quote is at i.
 func SkipString(s string, i int) (end int, ok bool) {
 	start := i
-	for i++; ; i++ {
-		n := strings.IndexByte(s[i:], '"')
-		if n < 0 {
-			return len(s), false
+	i++
+	for near := i + nearBytes; i < near && i+8 <= len(s); { // most end within a few words
+		m := quotes(load(s, i))
+		if m == 0 {
+			i += 8
+			continue
 		}
-		i += n
-		if s[i-1] != '\\' {
+		i += bits.TrailingZeros64(m) / 8
+		if s[i-1] != '\\' || !escapedQuote(s, start, i) {
 			return i + 1, true
 		}
-		slashes := 1
-		for i-1-slashes > start && s[i-1-slashes] == '\\' {
-			slashes++
+		i++
+	}
+	for ; i <= len(s); i++ {
+		n := strings.IndexByte(s[i:], '"')
+		if n < 0 {
+			break
 		}
-		if slashes%2 == 0 {
+		i += n
+		if s[i-1] != '\\' || !escapedQuote(s, start, i) {
 			return i + 1, true
 		}
 	}
+	return len(s), false
+}
+
+// escapedQuote reports whether the quote at i, behind a backslash, is part of the string that opens at start.
+func escapedQuote(s string, start, i int) bool {
+	slashes := 1
+	for i-1-slashes > start && s[i-1-slashes] == '\\' {
+		slashes++
+	}
+	return slashes%2 != 0
 }
 
 // SkipOut returns the index after the bracket that closes the object or list in which i is, between two values.
@@ -117,4 +133,10 @@ func structural(x uint64) uint64 {
 	opening := folded ^ lsb*'{'
 	closing := folded ^ lsb*'}'
 	return ((quote-lsb)&^quote | (opening-lsb)&^opening | (closing-lsb)&^closing) & msb
+}
+
+// quotes has the high bit set in the lowest byte of x that is a quote.
+func quotes(x uint64) uint64 {
+	x ^= lsb * '"'
+	return (x - lsb) &^ x & msb
 }

@@ -83,7 +83,7 @@ func parseALB(p *Parser, in *Input, rec *record.Record) error {
 		return errNoLine
 	}
 	l := lineScanner{s: in.Raw}
-	dst := p.beginLine(in)
+	dst := p.beginLine()
 	var err error
 	column := 0
 	put := func(field string) {

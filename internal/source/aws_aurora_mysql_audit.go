@@ -43,7 +43,7 @@ func parseAuroraMySQLAudit(p *Parser, in *Input, rec *record.Record) error {
 	if in.IsObject {
 		return p.parseJSON(auroraMySQLAudit, in, rec)
 	}
-	dst := p.beginLine(in)
+	dst := p.beginLine()
 	rest := in.Raw
 	for column := range auroraObject {
 		field, after, ok := cutByte(rest, ',')

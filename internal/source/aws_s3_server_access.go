@@ -100,7 +100,7 @@ func parseS3ServerAccess(p *Parser, in *Input, rec *record.Record) error {
 		return p.parseJSON(s3ServerAccess, in, rec)
 	}
 	l := lineScanner{s: in.Raw}
-	dst := p.beginLine(in)
+	dst := p.beginLine()
 	var err error
 	column := 0
 	put := func(field string) {

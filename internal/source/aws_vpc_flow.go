@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
 )
 
@@ -45,6 +46,7 @@ type flowHeader struct {
 	columns []flowColumn
 	names   []string // ,"name": of the fields that the table does not have
 	err     error
+	plain   []flowField // for plainLine; nil where a name is too long for it
 }
 
 // defaultFlowHeader is never read anew, and so safe for concurrent use.
@@ -79,6 +81,9 @@ func (h *flowHeader) read(text string) error {
 		}
 		seen[name] = true
 		h.columns, h.names = append(h.columns, c), append(h.names, quoted)
+	}
+	if h.err == nil {
+		h.preparePlain()
 	}
 	return h.err
 }
@@ -121,8 +126,12 @@ func parseVPCFlow(p *Parser, in *Input, rec *record.Record) error {
 	if err := h.read(first(in.Fields, in.defaultFields)); err != nil {
 		return err
 	}
+	if len(h.plain) > 0 && p.plainLine(h, in.Raw) {
+		p.finish(vpcFlow, in, rec)
+		return nil
+	}
 	l := lineScanner{s: in.Raw}
-	dst := p.beginLine(in)
+	dst := p.beginLine()
 	for i, column := range h.columns {
 		field := l.next()
 		if field == "" {
@@ -133,7 +142,7 @@ func parseVPCFlow(p *Parser, in *Input, rec *record.Record) error {
 		}
 		switch column {
 		case flowUnknown:
-			dst = p.row.appendText(append(dst, h.names[i]...), field)
+			dst = jsonscan.AppendQuoted(append(dst, h.names[i]...), field)
 			continue
 		case flowStart, flowEnd:
 			seconds, ok := parseInteger(field)

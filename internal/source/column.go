@@ -45,7 +45,7 @@ type column struct {
 	fields []column // of object and objectList
 
 	quoted   string    // "name": with its quotes and colon
-	key      string    // the same with a comma before it
+	key      key       // the same with a comma before it
 	byLength [][]uint8 // fields by the length of their names
 	walk     bool      // there is something to do inside: an indicator, a type, an account
 }
@@ -77,7 +77,10 @@ func (c *column) typeName() string {
 // compile fills in what is looked up for each record.
 func (c *column) compile() {
 	c.quoted = `"` + c.name + `":`
-	c.key = "," + c.quoted
+	var fits bool
+	if c.key, fits = keyOf("," + c.quoted); !fits {
+		panic("source: no room for the name of column " + c.name)
+	}
 	for i := range c.fields {
 		f := &c.fields[i]
 		f.compile()

@@ -49,9 +49,9 @@ var indicatorNames = [numIndicators]string{
 }
 
 // indicatorKeys are the names as they are written.
-var indicatorKeys = func() (keys [numIndicators]string) {
+var indicatorKeys = func() (keys [numIndicators]key) {
 	for i, name := range indicatorNames {
-		keys[i] = `,"` + name + `":[`
+		keys[i], _ = keyOf(`,"` + name + `":[`)
 	}
 	return keys
 }()
@@ -80,8 +80,6 @@ const (
 type indicators struct {
 	found [numIndicators][]string
 	used  uint16 // bits of those that are not empty
-	// foreign says that there is a value which is no part of the input.
-	foreign bool
 }
 
 func (x *indicators) reset() {
@@ -89,11 +87,15 @@ func (x *indicators) reset() {
 		return
 	}
 	for used := x.used; used != 0; used &= used - 1 {
-		i := bits.TrailingZeros16(used)
-		clear(x.found[i])
-		x.found[i] = x.found[i][:0]
+		values := &x.found[bits.TrailingZeros16(used)]
+		if len(*values) == 1 { // which most are, and a call would take longer
+			(*values)[0] = ""
+		} else {
+			clear(*values)
+		}
+		*values = (*values)[:0]
 	}
-	x.used, x.foreign = 0, false
+	x.used = 0
 }
 
 func (x *indicators) add(i indicator, s string) {
@@ -199,13 +201,22 @@ func isIPv6(s string) bool {
 // domain adds a name, with its international parts in Unicode.
 func (x *indicators) domain(s string) {
 	s = strings.TrimSpace(s)
-	if strings.Contains(s, "xn--") {
+	if isInternational(s) {
 		if decoded, err := idna.Punycode.ToUnicode(s); err == nil {
 			s = decoded
-			x.foreign = true
 		}
 	}
 	x.add(anyDomain, s)
+}
+
+// isInternational reports whether a name has parts that are encoded.
+func isInternational(s string) bool {
+	for i := 0; i+4 <= len(s); i++ {
+		if s[i] == 'x' && s[i+1] == 'n' && s[i+2] == '-' && s[i+3] == '-' {
+			return true
+		}
+	}
+	return false
 }
 
 func (x *indicators) email(s string) {
@@ -330,13 +341,8 @@ func splitPort(s string) (host, port string, ok bool) {
 	return host, port, true
 }
 
-// append appends all that was found, each field sorted and each value once, with a comma before each field. plain says that
-// no value needs an escape.
-func (x *indicators) append(dst []byte, plain bool) []byte {
-	if x.used == 0 {
-		return dst
-	}
-	plain = plain && !x.foreign
+// append appends all that was found, each field sorted and each value once, with a comma before each field.
+func (x *indicators) append(dst []byte) []byte {
 	for used := x.used; used != 0; used &= used - 1 {
 		i := bits.TrailingZeros16(used)
 		values := x.found[i]
@@ -349,7 +355,7 @@ func (x *indicators) append(dst []byte, plain bool) []byte {
 		default:
 			slices.Sort(values)
 		}
-		dst = append(dst, indicatorKeys[i]...)
+		dst = indicatorKeys[i].append(dst)
 		for j, value := range values {
 			if j > 0 {
 				if value == values[j-1] {
@@ -357,11 +363,7 @@ func (x *indicators) append(dst []byte, plain bool) []byte {
 				}
 				dst = append(dst, ',')
 			}
-			if plain {
-				dst = append(append(append(dst, '"'), value...), '"')
-			} else {
-				dst = jsonscan.AppendQuoted(dst, value)
-			}
+			dst = jsonscan.AppendQuoted(dst, value)
 		}
 		dst = append(dst, ']')
 	}

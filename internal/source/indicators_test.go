@@ -42,7 +42,7 @@ func TestFeeds(t *testing.T) {
 	} {
 		var x indicators
 		x.feed(test.feed, test.in)
-		assert.Equal(t, test.want, string(x.append(nil, false)), test.in)
+		assert.Equal(t, test.want, string(x.append(nil)), test.in)
 	}
 }
 
@@ -60,7 +60,7 @@ func TestExtract(t *testing.T) {
 	} {
 		var x indicators
 		assert.Equal(t, len(in), x.extract(in, 0), in)
-		assert.Equal(t, want, string(x.append(nil, false)), in)
+		assert.Equal(t, want, string(x.append(nil)), in)
 	}
 }
 

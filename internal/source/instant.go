@@ -2,6 +2,7 @@ package source
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -135,6 +136,20 @@ type dayCache struct {
 	text [len("2006-01-02 ")]byte
 }
 
+// Lengths of what append writes: with milliseconds, and at most.
+const (
+	timeLength = len("2006-01-02 15:04:05.000")
+	timeRoom   = len("2006-01-02 15:04:05.000000000")
+)
+
+// twoDigits are the numbers below 100.
+var twoDigits = func() (digits [100][2]byte) {
+	for n := range digits {
+		digits[n] = [2]byte{byte('0' + n/10), byte('0' + n%10)}
+	}
+	return digits
+}()
+
 // append appends a time as YYYY-MM-DD HH:MM:SS.fff, the form that Panther documents: UTC without saying so. Times finer than
 // a millisecond get six or nine decimals, so that nothing is lost.
 func (c *dayCache) append(dst []byte, t instant) []byte {
@@ -146,11 +161,25 @@ func (c *dayCache) append(dst []byte, t instant) []byte {
 		c.day = day
 		appendDay(c.text[:0], day)
 	}
-	dst = append(dst, c.text[:]...)
-	hour, minute, second := rest/3600, rest/60%60, rest%60
-	ms := int64(t.ns) / 1_000_000
-	dst = append(dst, byte('0'+hour/10), byte('0'+hour%10), ':', byte('0'+minute/10), byte('0'+minute%10), ':',
-		byte('0'+second/10), byte('0'+second%10), '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
+	n := len(dst)
+	dst = slices.Grow(dst, timeRoom)[:n+timeLength]
+	text := (*[timeLength]byte)(dst[n:])
+	*(*[len(c.text)]byte)(text[:]) = c.text
+	seconds, ms := uint32(rest), uint32(t.ns)/1_000_000
+	minutes := seconds / 60
+	hours := minutes / 60
+	text[11], text[12], text[13] = twoDigits[hours][0], twoDigits[hours][1], ':'
+	minutes -= hours * 60
+	text[14], text[15], text[16] = twoDigits[minutes][0], twoDigits[minutes][1], ':'
+	seconds %= 60
+	text[17], text[18], text[19] = twoDigits[seconds][0], twoDigits[seconds][1], '.'
+	text[20], text[21], text[22] = '0', '0', '0'
+	if t.ns == 0 {
+		return dst
+	}
+	text[20] = byte('0' + ms/100)
+	ms %= 100
+	text[21], text[22] = twoDigits[ms][0], twoDigits[ms][1]
 	if below := int64(t.ns) % 1_000_000; below != 0 {
 		dst = append3(dst, below/1000)
 		if below%1000 != 0 {

@@ -24,10 +24,8 @@ const rawMember = "raw_base64"
 var errNoLine = errors.New("not a line of this format")
 
 // beginLine begins the row of a line. Each column is written with a comma before it; endLine makes a brace of the first.
-func (p *Parser) beginLine(in *Input) []byte {
+func (p *Parser) beginLine() []byte {
 	p.row.reset()
-	plain, quotes := jsonscan.Plain(in.Raw)
-	p.row.plain, p.row.quotes = plain, quotes > 0
 	return p.buf[:0]
 }
 
@@ -38,10 +36,10 @@ func (p *Parser) put(dst []byte, lt *logType, index int, field string) ([]byte, 
 	}
 	c := &lt.table.fields[index]
 	p.row.seen |= 1 << index
-	dst = append(dst, c.key...)
+	dst = c.key.append(dst)
 	switch c.kind {
 	case varchar:
-		dst = p.row.appendText(dst, field)
+		dst = jsonscan.AppendQuoted(dst, field)
 		if c.feed != noFeed {
 			p.row.feed(c.feed, field)
 		}
@@ -71,7 +69,7 @@ func (p *Parser) put(dst []byte, lt *logType, index int, field string) ([]byte, 
 			if n > 0 {
 				dst = append(dst, ',')
 			}
-			dst = p.row.appendText(dst, element)
+			dst = jsonscan.AppendQuoted(dst, element)
 			i += len(element) + 1
 		}
 		dst = append(dst, ']')
@@ -83,7 +81,7 @@ func (p *Parser) put(dst []byte, lt *logType, index int, field string) ([]byte, 
 func (p *Parser) putTime(dst []byte, lt *logType, index int, t instant) []byte {
 	c := &lt.table.fields[index]
 	p.row.seen |= 1 << index
-	return p.appendTime(append(dst, c.key...), c, t)
+	return p.appendTime(c.key.append(dst), c, t)
 }
 
 func (p *Parser) appendTime(dst []byte, c *column, t instant) []byte {
@@ -111,7 +109,7 @@ func (p *Parser) endLine(dst []byte, lt *logType, in *Input, rec *record.Record)
 	if missing := lt.needed &^ p.row.seen; missing != 0 {
 		return fmt.Errorf("%s: missing, required of %s", lt.table.fields[bits.TrailingZeros64(missing)].name, lt.name)
 	}
-	if !p.row.plain && !utf8.ValidString(in.Raw) {
+	if !isASCII(in.Raw) && !utf8.ValidString(in.Raw) {
 		dst = append(appendMember(dst, rawMember), '"')
 		dst = append(base64.StdEncoding.AppendEncode(dst, []byte(in.Raw)), '"')
 	}
@@ -140,8 +138,7 @@ func (l *lineScanner) next() string {
 	}
 	from := i
 	for i+8 <= len(s) { // fields are short: eight bytes at once
-		x := (uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
-			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56) ^ eachByte*' '
+		x := load(s, i) ^ eachByte*' '
 		if blank := (x - eachByte) &^ x & (eachByte << 7); blank != 0 { // its lowest bit is at the first blank
 			l.i = i + bits.TrailingZeros64(blank)/8
 			return s[from:l.i]
@@ -153,6 +150,13 @@ func (l *lineScanner) next() string {
 	}
 	l.i = i
 	return s[from:i]
+}
+
+// load is eight bytes at i, little endian.
+func load(s string, i int) uint64 {
+	s = s[i : i+8]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 const eachByte = 0x0101010101010101
@@ -240,6 +244,18 @@ func isPlainDecimal(s string) bool {
 		}
 	}
 	return s != "" && (s[0] != '0' || len(s) == 1 || point == 1)
+}
+
+// isASCII reports whether s is ASCII, sooner than it is found to be UTF-8.
+func isASCII(s string) bool {
+	high, i := uint64(0), 0
+	for ; i+8 <= len(s); i += 8 {
+		high |= load(s, i)
+	}
+	for ; i < len(s); i++ {
+		high |= uint64(s[i])
+	}
+	return high&(eachByte<<7) == 0
 }
 
 func quote(field string) string { return fmt.Sprintf("%q", shown(field)) }

@@ -79,7 +79,9 @@ func NewParser(opts Options) (*Parser, error) {
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
-	return &Parser{opts: opts, severities: severities, sourceFields: sourceFieldsOf(&opts)}, nil
+	p := &Parser{opts: opts, severities: severities, sourceFields: sourceFieldsOf(&opts)}
+	p.in.defaultFields = first(opts.VPCFlowFields, DefaultFlowFields)
+	return p, nil
 }
 
 func unknownFormat(name string) error {
@@ -112,7 +114,7 @@ func (p *Parser) ParseIn(raw string, in Context, rec *record.Record) {
 	clear(p.findings)
 	p.findings = p.findings[:0]
 	p.in.Context = in
-	p.in.defaultFields, p.in.header = first(p.opts.VPCFlowFields, DefaultFlowFields), &p.flow
+	p.in.header = &p.flow
 	if err := p.parse(raw, in.Format, rec); err != nil {
 		*rec = NewInvalid(raw, rec.Format, err.Error(), in.Received)
 	}

@@ -2,8 +2,6 @@ package source
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
-	"strings"
 
 	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
@@ -35,8 +33,6 @@ type row struct {
 	event instant
 
 	day        dayCache
-	plain      bool    // the input needs no escapes but for quotes: a part of it without any is written as it is
-	quotes     bool    // the input has quotes
 	parsed     instant // when the record was received that was written last
 	parsedText []byte  // what is written of it, from p_event_time's closing quote on, and the source fields
 
@@ -49,7 +45,7 @@ type patch struct{ from, to, text, end int }
 
 func (r *row) reset() {
 	r.indicators.reset()
-	r.done, r.plain = false, false
+	r.done = false
 	r.patches, r.scratch = r.patches[:0], r.scratch[:0]
 	r.timed = [2]bool{}
 	r.accounts = [2]string{}
@@ -77,16 +73,6 @@ func (r *row) end(begun, from, to int) {
 }
 
 func (r *row) appendTime(dst []byte, t instant) []byte { return r.day.append(dst, t) }
-
-// appendText appends a part of the input as a JSON string.
-func (r *row) appendText(dst []byte, s string) []byte {
-	if !r.plain || r.quotes && strings.IndexByte(s, '"') >= 0 {
-		return jsonscan.AppendQuoted(dst, s)
-	}
-	dst = append(dst, '"')
-	dst = append(dst, s...)
-	return append(dst, '"')
-}
 
 func (r *row) setTime(rank uint8, t instant) {
 	if rank != 0 {
@@ -151,7 +137,9 @@ func (p *Parser) finish(lt *logType, in *Input, rec *record.Record) {
 		dst = append(dst, lt.tail[1:]...)
 	}
 	idAt := len(dst)
-	dst = hex.AppendEncode(dst, id[:])
+	for _, b := range id {
+		dst = append(dst, hexDigits[b>>4], hexDigits[b&0xF])
+	}
 	dst = append(dst, `","p_event_time":"`...)
 	dst = r.appendTime(dst, event)
 	if len(r.parsedText) == 0 || parsed != r.parsed { // the same for a whole batch
@@ -160,13 +148,15 @@ func (p *Parser) finish(lt *logType, in *Input, rec *record.Record) {
 		r.parsedText = append(append(r.parsedText, '"'), p.sourceFields...)
 	}
 	dst = append(dst, r.parsedText...)
-	dst = r.indicators.append(dst, r.plain && !r.quotes)
+	dst = r.indicators.append(dst)
 	dst = append(dst, '}')
 	p.buf = dst
 	rec.Body = string(dst)
 	rec.ID = rec.Body[idAt : idAt+rowIDLength]
 	rec.Time = event.time()
 }
+
+const hexDigits = "0123456789abcdef"
 
 // rowIDLength is the length of a p_row_id: 128 bits as hexadecimal digits. Two rows have the same only when they are the
 // same, whoever writes them.
