@@ -21,7 +21,7 @@ var vpcDNS = newLogType("AWS.VPCDns", []column{
 	{name: "query_type", kind: varchar, required: required},
 	{name: "query_class", kind: varchar, required: required},
 	{name: "rcode", kind: varchar, required: required},
-	{name: "answers", kind: objectList, required: required, fields: []column{ // [] for a name that does not exist
+	{name: "answers", kind: objectList, required: required, feed: feedAnswers, fields: []column{ // [] for a name that does not exist
 		{name: "Rdata", kind: varchar},
 		{name: "Type", kind: varchar},
 		{name: "Class", kind: varchar},
@@ -33,45 +33,58 @@ var vpcDNS = newLogType("AWS.VPCDns", []column{
 		{name: "instance", kind: varchar, feed: feedInstance},
 		{name: "resolver-endpoint", also: "resolver_endpoint", kind: varchar}, // logs have the other one
 	}},
-}).with(feedAnswers)
+})
 
-// feedAnswers adds what the answers tell: addresses, and names with their final dot.
-func feedAnswers(p *Parser) {
-	answers := p.in.fold("answers").Value
-	elements := scanMembers(answers, 0)
-	for {
-		_, start, end, ok := elements.next(false)
-		if !ok {
-			return
-		}
-		if answers[start] != '{' {
-			continue
-		}
-		data, kind := "", ""
-		members := scanMembers(answers[:end], start)
-		for {
-			name, start, end, ok := members.next(true)
-			if !ok {
-				break
-			}
-			if value := answers[start:end]; value[0] == '"' {
-				switch {
-				case strings.EqualFold(name, "Rdata"):
-					data = jsonscan.Unquote(value[1 : len(value)-1])
-				case strings.EqualFold(name, "Type"):
-					kind = value[1 : len(value)-1]
-				}
-			}
-		}
-		switch kind {
-		case "A", "AAAA":
-			p.row.feed(feedIP, data)
-		case "MX": // preference and name
-			p.row.feed(feedDNSName, data[strings.LastIndexByte(data, ' ')+1:])
-		case "CNAME", "NS", "PTR":
-			p.row.feed(feedDNSName, data)
+// answers adds what the answers tell, which stand at i of s: addresses, and names with their final dot.
+func (x *indicators) answers(s string, i int) {
+	for i++; s[i] != ']'; {
+		switch s[i] {
+		case ',':
+			i++
+		case '{':
+			i = x.answer(s, i)
+		default:
+			i = jsonscan.ValueEnd(s, i)
 		}
 	}
+}
+
+// answer adds one answer and returns the index behind it.
+func (x *indicators) answer(s string, i int) int {
+	data, kind := "", ""
+	for i++; s[i] != '}'; {
+		if s[i] == ',' {
+			i++
+		}
+		from := i + 1
+		i = jsonscan.StringEnd(s, i) + 1 // the colon
+		name, start := s[from:i-2], i
+		if s[i] != '"' {
+			i = jsonscan.ValueEnd(s, i)
+			continue
+		}
+		i = jsonscan.StringEnd(s, i)
+		switch value := s[start+1 : i-1]; {
+		case isNamed(name, "Rdata"):
+			data = jsonscan.Unquote(value)
+		case isNamed(name, "Type"):
+			kind = value
+		}
+	}
+	switch kind {
+	case "A", "AAAA":
+		x.ip(data)
+	case "MX": // preference and name
+		x.feed(feedDNSName, data[strings.LastIndexByte(data, ' ')+1:])
+	case "CNAME", "NS", "PTR":
+		x.feed(feedDNSName, data)
+	}
+	return i + 1
+}
+
+// isNamed reports whether a name is the one that is wanted, in any case.
+func isNamed(name, wanted string) bool {
+	return len(name) == len(wanted) && (name == wanted || strings.EqualFold(name, wanted))
 }
 
 func claimsVPCDNS(in *Input) bool { return in.has(markQueryName) && in.has(markQueryTimestamp) }

@@ -123,11 +123,9 @@ type logType struct {
 	// Name is the log type, which is the event type of its records too.
 	name string
 	// table holds the columns as its fields.
-	table column
-	// special does what columns cannot say, for the indicators of a row that is new; nil for most types.
-	special func(p *Parser)
-	needed  uint64 // bits of the required columns
-	tail    string // what follows the columns: the log type, and the row's id up to its first digit
+	table  column
+	needed uint64 // bits of the required columns
+	tail   string // what follows the columns: the log type, and the row's id up to its first digit
 }
 
 // newLogType compiles a table, of at most 64 columns.
@@ -140,12 +138,6 @@ func newLogType(name string, columns []column) *logType {
 			lt.needed |= 1 << i
 		}
 	}
-	return lt
-}
-
-// with gives a table what its columns cannot say.
-func (lt *logType) with(special func(p *Parser)) *logType {
-	lt.special = special
 	return lt
 }
 

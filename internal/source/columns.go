@@ -23,9 +23,6 @@ func (f *Format) Columns() []Column {
 		column := Column{Name: c.name, Type: c.typeName(), Required: c.required, EventTime: c.time != 0, Account: c.hasAccount()}
 		found := map[indicator]bool{}
 		c.indicators(found)
-		if f.log == vpcDNS && c.name == "answers" { // see feedAnswers
-			found[anyIP], found[anyDomain] = true, true
-		}
 		for i := range numIndicators {
 			if found[i] {
 				column.Indicators = append(column.Indicators, indicatorNames[i])
@@ -61,6 +58,7 @@ var feedIndicators = [...][]indicator{
 	feedSHA256:   {anySHA256},
 	feedTrace:    {anyTrace},
 	feedUser:     {anyUsername, anyEmail},
+	feedAnswers:  {anyIP, anyDomain},
 	feedExtract:  {anyIP, anyDomain, anyARN, anyAccount, anyInstance, anyTag, anyEmail},
 }
 

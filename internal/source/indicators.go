@@ -73,6 +73,7 @@ const (
 	feedSHA256        // only hexadecimal
 	feedTrace         // any id
 	feedUser          // a user's name, and an e-mail address where it is one
+	feedAnswers       // an array of answers to a DNS query: see answers
 	feedExtract       // JSON of any shape: see extract
 )
 

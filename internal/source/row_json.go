@@ -64,9 +64,6 @@ func (p *Parser) parseJSON(lt *logType, in *Input, rec *record.Record) error {
 	if missing := lt.needed &^ r.seen; missing != 0 {
 		return fmt.Errorf("%s: missing, required of %s", lt.table.fields[bits.TrailingZeros64(missing)].name, lt.name)
 	}
-	if lt.special != nil && !r.done {
-		lt.special(p)
-	}
 	p.buf = r.apply(p.buf[:0], in.Raw)
 	p.finish(lt, in, rec)
 	return nil
@@ -149,6 +146,9 @@ func (p *Parser) value(c *column, raw string, m *jsonscan.Member) (reason string
 		}
 		if c.walk {
 			p.array(c, raw, start)
+		}
+		if c.feed == feedAnswers && !r.done {
+			r.answers(raw, start)
 		}
 	case textList:
 		if m.Kind != jsonscan.Array {
