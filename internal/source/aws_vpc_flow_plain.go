@@ -44,8 +44,7 @@ func (h *flowHeader) preparePlain() {
 // plainLine reads the input and makes the columns of it, as beginLine to endLine do. It reports false, having done nothing
 // that matters, where the line is not plain.
 func (p *Parser) plainLine(h *flowHeader, s string) bool {
-	r := &p.row
-	r.reset()
+	r := &p.row // empty since the record before was done
 	// A field takes its key, a byte for each of its own and some for the quote and what is copied too much; a time takes
 	// timeRoom and no more.
 	buf := slices.Grow(p.buf[:0], len(s)+len(h.plain)*(keyRoom+timeRoom)+keyRoom)

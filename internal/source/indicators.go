@@ -89,9 +89,12 @@ func (x *indicators) reset() {
 	}
 	for used := x.used; used != 0; used &= used - 1 {
 		values := &x.found[bits.TrailingZeros16(used)]
-		if len(*values) == 1 { // which most are, and a call would take longer
+		switch len(*values) { // most are one or two, which a call would take longer for
+		case 1:
 			(*values)[0] = ""
-		} else {
+		case 2:
+			(*values)[0], (*values)[1] = "", ""
+		default:
 			clear(*values)
 		}
 		*values = (*values)[:0]

@@ -2,6 +2,8 @@ package source
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
+	"slices"
 
 	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
@@ -137,8 +139,10 @@ func (p *Parser) finish(lt *logType, in *Input, rec *record.Record) {
 		dst = append(dst, lt.tail[1:]...)
 	}
 	idAt := len(dst)
-	for _, b := range id {
-		dst = append(dst, hexDigits[b>>4], hexDigits[b&0xF])
+	dst = slices.Grow(dst, rowIDLength)[:idAt+rowIDLength]
+	digits := (*[rowIDLength]byte)(dst[idAt:])
+	for i, b := range id {
+		digits[2*i], digits[2*i+1] = twoHexDigits[b][0], twoHexDigits[b][1]
 	}
 	dst = append(dst, `","p_event_time":"`...)
 	dst = r.appendTime(dst, event)
@@ -156,7 +160,13 @@ func (p *Parser) finish(lt *logType, in *Input, rec *record.Record) {
 	rec.Time = event.time()
 }
 
-const hexDigits = "0123456789abcdef"
+// twoHexDigits are all bytes as they are written.
+var twoHexDigits = func() (digits [256][2]byte) {
+	for b := range digits {
+		hex.Encode(digits[b][:], []byte{byte(b)})
+	}
+	return digits
+}()
 
 // rowIDLength is the length of a p_row_id: 128 bits as hexadecimal digits. Two rows have the same only when they are the
 // same, whoever writes them.
