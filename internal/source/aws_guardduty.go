@@ -14,21 +14,40 @@ import (
 
 const guardDutyName = "aws.guardduty"
 
+// Columns of AWS.GuardDuty.
+const (
+	guardDutySchemaVersion = iota
+	guardDutyAccountID
+	guardDutyRegion
+	guardDutyPartition
+	guardDutyID
+	guardDutyARN
+	guardDutyType
+	guardDutyResource
+	guardDutySeverity
+	guardDutyCreatedAt
+	guardDutyUpdatedAt
+	guardDutyTitle
+	guardDutyDescription
+	guardDutyService
+	numGuardDutyColumns
+)
+
 var guardDuty = newLogType("AWS.GuardDuty", []column{
-	{name: "schemaVersion", kind: varchar, required: required},
-	{name: "accountId", kind: varchar, required: required, feed: feedAccount, account: 1},
-	{name: "region", kind: varchar, required: required},
-	{name: "partition", kind: varchar, required: required},
-	{name: "id", kind: varchar, required: required},
-	{name: "arn", kind: varchar, required: required, feed: feedARN},
-	{name: "type", kind: varchar, required: required},
-	{name: "resource", required: required, feed: feedExtract},
-	{name: "severity", kind: float, required: required},
-	{name: "createdAt", kind: timestamp, required: required},
-	{name: "updatedAt", kind: timestamp, required: required, time: 1},
-	{name: "title", kind: varchar, required: required},
-	{name: "description", kind: varchar, required: required},
-	{name: "service", kind: object, required: required, fields: []column{
+	guardDutySchemaVersion: {name: "schemaVersion", kind: varchar, required: required},
+	guardDutyAccountID:     {name: "accountId", kind: varchar, required: required, feed: feedAccount, account: 1},
+	guardDutyRegion:        {name: "region", kind: varchar, required: required},
+	guardDutyPartition:     {name: "partition", kind: varchar, required: required},
+	guardDutyID:            {name: "id", kind: varchar, required: required},
+	guardDutyARN:           {name: "arn", kind: varchar, required: required, feed: feedARN},
+	guardDutyType:          {name: "type", kind: varchar, required: required},
+	guardDutyResource:      {name: "resource", required: required, feed: feedExtract},
+	guardDutySeverity:      {name: "severity", kind: float, required: required},
+	guardDutyCreatedAt:     {name: "createdAt", kind: timestamp, required: required},
+	guardDutyUpdatedAt:     {name: "updatedAt", kind: timestamp, required: required, time: 1},
+	guardDutyTitle:         {name: "title", kind: varchar, required: required},
+	guardDutyDescription:   {name: "description", kind: varchar, required: required},
+	guardDutyService: {name: "service", kind: object, required: required, fields: []column{
 		{name: "additionalInfo", feed: feedExtract},
 		{name: "action", feed: feedExtract},
 		{name: "serviceName", kind: varchar},

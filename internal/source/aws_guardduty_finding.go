@@ -66,18 +66,26 @@ var guardDutyResources = []struct {
 // guardDutyFinding adds the finding to p.findings. rec is the row, and p.in the text that it was made of.
 func (p *Parser) guardDutyFinding(rec *record.Record) error {
 	in := &p.in
-	get := func(name string) string { return in.fold(name).Text() }
-	resource, service := in.fold("resource").Value, in.fold("service").Value
+	var columns [numGuardDutyColumns]*jsonscan.Member
+	for i := range in.Members {
+		m := &in.Members[i]
+		if column, _ := p.row.column(guardDuty, i, m.Key()); column >= 0 && m.Kind != jsonscan.Null {
+			columns[column] = m
+		}
+	}
+	get := func(column int) string { return columns[column].Text() } // all are required
+	resource := columns[guardDutyResource].Value
 	resourceType := path(resource, "resourceType")
+	service := serviceOf(columns[guardDutyService].Value)
 
-	b := append(make([]byte, 0, 1024), `{"labels":["GuardDuty",`...)
-	b = append(jsonscan.AppendQuoted(b, get("type")), ']')
+	b := append(p.buf[:0], `{"labels":["GuardDuty",`...)
+	b = append(jsonscan.AppendQuoted(b, get(guardDutyType)), ']')
 	add := func(field finding.Field, value string) {
 		if value != "" {
 			b = jsonscan.AppendQuoted(appendName(b, field.Name()), value)
 		}
 	}
-	add(finding.AlertID, get("id"))
+	add(finding.AlertID, get(guardDutyID))
 	kind, asset := "", ""
 	for i := range guardDutyResources {
 		r := &guardDutyResources[i]
@@ -90,7 +98,7 @@ func (p *Parser) guardDutyFinding(rec *record.Record) error {
 				continue
 			}
 			if strings.HasSuffix(where, "/instanceId") {
-				asset = "arn:" + get("partition") + ":ec2:" + get("region") + ":" + rec.AccountID + ":instance/" + asset
+				asset = "arn:" + get(guardDutyPartition) + ":ec2:" + get(guardDutyRegion) + ":" + rec.AccountID + ":instance/" + asset
 			}
 			break
 		}
@@ -101,13 +109,14 @@ func (p *Parser) guardDutyFinding(rec *record.Record) error {
 	if utf8.RuneCountInString(rec.AccountID) <= 50 {
 		add(finding.AccountID, rec.AccountID)
 	}
-	add(finding.Description, get("description"))
+	add(finding.Description, get(guardDutyDescription))
 	add(finding.ResourceType, kind)
 	add(finding.DetectionType, record.SecurityFinding)
-	add(finding.AttackScenario, get("title"))
-	if arns := p.row.found[anyARN]; len(arns) > 1 || len(arns) == 1 && arns[0] != get("arn") {
+	add(finding.AttackScenario, get(guardDutyTitle))
+	own := get(guardDutyARN)
+	if arns := p.row.found[anyARN]; len(arns) > 1 || len(arns) == 1 && arns[0] != own {
 		b = append(appendName(b, finding.RelatedResources.Name()), '[', '[')
-		n, own := 0, get("arn")
+		n := 0
 		for i, arn := range arns { // sorted by now
 			if arn == own || i > 0 && arn == arns[i-1] {
 				continue
@@ -119,34 +128,65 @@ func (p *Parser) guardDutyFinding(rec *record.Record) error {
 		}
 		b = append(b, ']', ']')
 	}
-	add(finding.DetectionTimestamp, rec.Time.Format(time.RFC3339Nano))
-	for _, seen := range [...]string{path(service, "eventFirstSeen"), get("createdAt")} {
+	addTime := func(field finding.Field, t time.Time) {
+		b = append(appendName(b, field.Name()), '"')
+		b = append(t.AppendFormat(b, time.RFC3339Nano), '"')
+	}
+	addTime(finding.DetectionTimestamp, rec.Time)
+	for _, seen := range [...]string{service.firstSeen, get(guardDutyCreatedAt)} {
 		if t, ok := parseInstant(seen); ok {
-			add(finding.FirstSeenTimestamp, t.time().Format(time.RFC3339Nano))
+			addTime(finding.FirstSeenTimestamp, t.time())
 			break
 		}
 	}
-	if strings.EqualFold(path(service, "archived"), "true") {
+	if strings.EqualFold(service.archived, "true") {
 		b = append(appendName(b, "dismissed"), "true"...)
 	}
 	b = append(appendName(b, guardDutyMember), `{"type":`...)
-	b = jsonscan.AppendQuoted(b, get("type"))
-	for _, name := range [...]string{"arn", "region"} {
-		b = jsonscan.AppendQuoted(appendName(b, name), get(name))
+	b = jsonscan.AppendQuoted(b, get(guardDutyType))
+	b = jsonscan.AppendQuoted(append(b, `,"arn":`...), own)
+	b = jsonscan.AppendQuoted(append(b, `,"region":`...), get(guardDutyRegion))
+	b = append(append(b, `,"severity":`...), strings.Trim(columns[guardDutySeverity].Value, `"`)...)
+	if n, ok := parseInteger(service.count); ok && n >= 0 {
+		b = append(append(b, `,"count":`...), service.count...)
 	}
-	b = append(appendName(b, "severity"), strings.Trim(in.fold("severity").Value, `"`)...)
-	if n, ok := parseInteger(path(service, "count")); ok && n >= 0 {
-		b = append(appendName(b, "count"), path(service, "count")...)
-	}
-	b = jsonscan.AppendQuoted(appendName(b, fieldRowID), rec.ID)
+	b = jsonscan.AppendQuoted(append(b, `,"`+fieldRowID+`":`...), rec.ID)
 	b = append(b, '}', '}')
+	p.buf = b
 
-	var made Input
-	made.scan(string(b))
+	p.made.scan(string(b))
 	f := record.Record{Received: rec.Received, Format: rec.Format}
-	if err := parsePanoptica(p, &made, &f); err != nil {
+	if err := parsePanoptica(p, &p.made, &f); err != nil {
 		return err
 	}
 	p.findings = append(p.findings, f)
 	return nil
+}
+
+// serviceFields are what the finding takes of the service.
+type serviceFields struct{ firstSeen, archived, count string }
+
+// serviceOf reads the fields of a service, an object, in one go.
+func serviceOf(s string) (fields serviceFields) {
+	members := scanMembers(s, 0)
+	for {
+		name, start, end, ok := members.next(true)
+		if !ok {
+			return fields
+		}
+		var field *string
+		switch {
+		case isNamed(name, "eventFirstSeen"):
+			field = &fields.firstSeen
+		case isNamed(name, "archived"):
+			field = &fields.archived
+		case isNamed(name, "count"):
+			field = &fields.count
+		default:
+			continue
+		}
+		if *field == "" {
+			*field = scalarText(s[start:end])
+		}
+	}
 }

@@ -82,11 +82,6 @@ func (x *indicators) answer(s string, i int) int {
 	return i + 1
 }
 
-// isNamed reports whether a name is the one that is wanted, in any case.
-func isNamed(name, wanted string) bool {
-	return len(name) == len(wanted) && (name == wanted || strings.EqualFold(name, wanted))
-}
-
 func claimsVPCDNS(in *Input) bool { return in.has(markQueryName) && in.has(markQueryTimestamp) }
 
 func parseVPCDNS(p *Parser, in *Input, rec *record.Record) error {

@@ -55,12 +55,17 @@ next:
 			if !ok {
 				return ""
 			}
-			if len(found) == len(name) && strings.EqualFold(found, name) {
+			if isNamed(found, name) {
 				value = value[start:end]
 				continue next
 			}
 		}
 	}
+	return scalarText(value)
+}
+
+// scalarText is what a text says, or a number or a literal as it is written; "" for null, objects and arrays.
+func scalarText(value string) string {
 	switch {
 	case strings.HasPrefix(value, `"`):
 		return jsonscan.Unquote(value[1 : len(value)-1])
@@ -68,4 +73,9 @@ next:
 		return ""
 	}
 	return value
+}
+
+// isNamed reports whether a name is the one that is wanted, in any case.
+func isNamed(name, wanted string) bool {
+	return len(name) == len(wanted) && (name == wanted || strings.EqualFold(name, wanted))
 }

@@ -55,6 +55,7 @@ type Parser struct {
 	last         *Format         // that was named last
 	flow         flowHeader      // the header that was read last
 	findings     []record.Record // see Findings
+	made         Input           // the text of one, while it is made
 }
 
 // NewParser checks the options and returns a parser.
