@@ -18,9 +18,6 @@ import (
 // record that is too long for it can be kept as invalid, and little enough for each of many requests at once to hold one.
 const DefaultMaxRecordBytes = 4 << 20
 
-// chunkBytes is how much is read at once. It bounds the memory of a payload of short records.
-const chunkBytes = 64 << 10
-
 // Options bound the cutting and say what is known of the payload.
 type Options struct {
 	// Format is the source format that the payload is in, "" or source.Auto when that is not known. It decides which lines
@@ -36,7 +33,7 @@ type Options struct {
 	ScanEnds bool
 }
 
-// Item is one record cut out of a payload. Its strings are its own.
+// Item is one record cut out of a payload. What is kept of it keeps no more than 16 KiB of the payload alive, or itself.
 type Item struct {
 	// Index counts the payload's records from 0.
 	Index int
@@ -76,7 +73,9 @@ func Cut(r io.Reader, opts Options, emit func(Item) error) error {
 	if opts.MaxRecordBytes == 0 {
 		opts.MaxRecordBytes = DefaultMaxRecordBytes
 	}
-	c := &cutter{window: window{r: r}, max: opts.MaxRecordBytes, format: opts.Format, fields: opts.Fields, scanEnds: opts.ScanEnds, emitItem: emit}
+	chunk := chunks.Get().(*[chunkBytes]byte)
+	defer chunks.Put(chunk)
+	c := &cutter{window: window{r: r, chunk: chunk}, max: opts.MaxRecordBytes, format: opts.Format, fields: opts.Fields, scanEnds: opts.ScanEnds, emitItem: emit}
 	err := c.payload()
 	if errors.Is(err, errEnd) {
 		err = nil
@@ -132,7 +131,10 @@ func (c *cutter) emitCut(raw string, left int, offset int64) error {
 
 // item makes the next item, for a text that began at an offset and has been passed.
 func (c *cutter) item(raw string, offset int64) Item {
-	item := Item{Index: c.count, Raw: strings.Clone(raw), ScanID: c.scanID, ScanStatus: c.scanStatus, Fields: c.fields,
+	if c.last = len(raw); len(c.s) > sharedBytes {
+		raw = strings.Clone(raw)
+	}
+	item := Item{Index: c.count, Raw: raw, ScanID: c.scanID, ScanStatus: c.scanStatus, Fields: c.fields,
 		Offset: offset, End: c.offset(0), Inside: c.inside > 0}
 	c.count++
 	return item

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -287,6 +288,59 @@ type readerFunc func([]byte) (int, error)
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // FuzzCut: whatever comes, nothing but blanks and separators is lost, and a valid payload is cut as encoding/json cuts it.
+// TestWindows cuts records of all lengths out of reads of all lengths. Records that were kept are what they were, and say
+// where they stood.
+func TestWindows(t *testing.T) {
+	for seed := range uint64(10) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		var in strings.Builder
+		var want []string
+		array := seed%2 == 1
+		if array {
+			in.WriteString("[")
+		}
+		for in.Len() < 400_000 {
+			if array && len(want) > 0 {
+				in.WriteString(",")
+			}
+			limit := 3000 // short ones mostly, and a few of every length
+			if rnd.IntN(20) == 0 {
+				limit = 200_000
+			}
+			record := fmt.Sprintf(`{"n":%d,"x":"%s"}`, len(want), strings.Repeat("x", rnd.IntN(limit)))
+			want = append(want, record)
+			in.WriteString(record)
+			if !array {
+				in.WriteString("\n")
+			}
+		}
+		if array {
+			in.WriteString("]")
+		}
+		left := in.String()
+		r := readerFunc(func(p []byte) (int, error) {
+			if left == "" {
+				return 0, io.EOF
+			}
+			n := copy(p[:1+rnd.IntN(len(p))], left)
+			left = left[n:]
+			return n, nil
+		})
+		var items []Item
+		if err := Cut(r, Options{}, func(item Item) error { items = append(items, item); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if len(items) != len(want) {
+			t.Fatalf("seed %d: %d records, want %d", seed, len(items), len(want))
+		}
+		for i, item := range items {
+			if item.Raw != want[i] || !strings.HasPrefix(in.String()[item.Offset:], want[i]) {
+				t.Fatalf("seed %d: record %d at %d is %.100q, want %.100q", seed, i, item.Offset, item.Raw, want[i])
+			}
+		}
+	}
+}
+
 func FuzzCut(f *testing.F) {
 	for _, s := range []string{"{\"a\":1}\n{\"b\":2}", `[{"a":1},{"b":[2]}]`, `{"Records":[{"a":1}]}`, "x|y\n{\"half\":[\n{\"c\":\"\\\"\"}", "{\n\"a\":\n1}\n{}"} {
 		f.Add(s)
