@@ -3,6 +3,7 @@ package siemprocessor
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -83,6 +84,7 @@ func (j *joiner) scan(key, pairs string, now time.Time) []*line {
 		delete(j.scans, key)
 	}
 	if size := overhead + len(key) + len(pairs); j.room(size) {
+		key := strings.Clone(key) // a part of the record
 		j.scans[key] = rememberedScan{pairs: pairs, age: now}
 		j.order = append(j.order, scanAge{key: key, age: now})
 		j.bytes += size
