@@ -68,13 +68,22 @@ func (b *Batch) Load(ctx context.Context, obs []*Observation) error {
 
 // missing finds the slots of what is cached, and returns what is not.
 func (b *Batch) missing(obs []*Observation) (ids []id) {
-	for _, o := range obs {
-		if o.slot = b.t.cache.get(o.id); o.slot == nil {
-			ids = append(ids, o.id)
+	c := b.t.cache
+	for len(obs) > 0 {
+		var first [32]place // looked up together: memory answers many questions in the time of one
+		some := obs[:min(len(obs), len(first))]
+		for i, o := range some {
+			first[i] = c.index.first(o.id)
 		}
-		if b.t.open.AnyTenant && o.anyTenant != (id{}) && b.t.cache.get(o.anyTenant) == nil {
-			ids = append(ids, o.anyTenant)
+		for i, o := range some {
+			if o.slot = c.getAt(o.id, first[i]); o.slot == nil {
+				ids = append(ids, o.id)
+			}
+			if b.t.open.AnyTenant && o.anyTenant != (id{}) && c.get(o.anyTenant) == nil {
+				ids = append(ids, o.anyTenant)
+			}
 		}
+		obs = obs[len(some):]
 	}
 	return ids
 }

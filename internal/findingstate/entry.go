@@ -94,7 +94,7 @@ func appendRaw(dst, one []byte) []byte {
 }
 
 // appendEntry appends an entry with its alert id, its length before it.
-func appendEntry(dst []byte, e *entry, alertID string) []byte {
+func appendEntry[T string | []byte](dst []byte, e *entry, alertID T) []byte {
 	size := 12 + 2 + 2 + 8 + 6 + 4 + 4 + 4 + 4 + 1 + 4*int(e.n) + len(alertID)
 	dst = binary.AppendUvarint(dst, uint64(size))
 	dst = append(dst, e.id[:]...)
@@ -146,7 +146,10 @@ func readEntry(one []byte, e *entry) (alertID []byte) {
 	for i := range e.n {
 		e.fields[i] = field(binary.LittleEndian.Uint32(one[fixedBytes+4*int(i):]))
 	}
-	return one[fixedBytes+4*int(e.n):]
+	return alertIDOf(one)
 }
 
 func idOf(one []byte) id { return id(one[:12]) }
+
+// alertIDOf returns the alert id of an encoded entry, without decoding the rest.
+func alertIDOf(one []byte) []byte { return one[fixedBytes+4*int(one[fixedBytes-1]):] }

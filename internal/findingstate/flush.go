@@ -2,7 +2,9 @@ package findingstate
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math/bits"
@@ -78,13 +80,13 @@ func (t *Tracker) flushSlice(ctx context.Context) error {
 	pages := uint64(t.meta.Pages)
 	from := uint32(pages * uint64(t.cycle.slice) / slicesOfPages)
 	to := uint32(pages * uint64(t.cycle.slice+1) / slicesOfPages)
-	dirty := make([]placed, 0, t.cache.dirty/slicesOfPages+t.cache.dirty/64)
-	t.cache.eachDirty(func(s *slot) {
-		if page := t.pageOf(s.id.hash()); from <= page && page < to {
-			dirty = append(dirty, placed{s, page})
+	dirty := t.cache.dirtyOf(make([]placed, 0, t.cache.dirty/slicesOfPages+t.cache.dirty/64), t.meta.Pages, from, to)
+	slices.SortFunc(dirty, func(a, b placed) int {
+		if o := cmp.Compare(a.order(), b.order()); o != 0 {
+			return o
 		}
+		return bytes.Compare(a.id[:], b.id[:])
 	})
-	slices.SortFunc(dirty, func(a, b placed) int { return int(int64(a.page) - int64(b.page)) })
 	for len(dirty) > 0 {
 		n, err := t.flushSome(ctx, dirty)
 		if err != nil {
@@ -149,8 +151,11 @@ func (t *Tracker) endCycle(ctx context.Context) error {
 // placed is a dirty slot with the page that it belongs to.
 type placed struct {
 	*slot
-	page uint32
+	page, hash uint32
 }
+
+// order sorts by page, and on a page by hash, as its entries are sorted.
+func (p *placed) order() uint64 { return uint64(p.page)<<32 | uint64(p.hash) }
 
 // flushSome writes the pages of the first of the dirty slots, in order of their pages, and returns how many those were.
 func (t *Tracker) flushSome(ctx context.Context, dirty []placed) (n int, err error) {
@@ -189,8 +194,7 @@ func (t *Tracker) flushSome(ctx context.Context, dirty []placed) (n int, err err
 	t.meta = root
 	for _, s := range dirty[:n] {
 		delete(t.fresh, s.id)
-		s.dirty = false
-		t.cache.dirty--
+		t.cache.setClean(s.slot)
 		if s.is(isGone) {
 			t.cache.remove(s.id)
 		}
@@ -198,8 +202,40 @@ func (t *Tracker) flushSome(ctx context.Context, dirty []placed) (n int, err err
 	return n, nil
 }
 
-// merge writes a page anew with the changed entries, and returns by how many it has grown.
+// stored is an entry as it stands on a page.
+type stored struct {
+	one  []byte
+	hash uint32
+}
+
+// sorted lists the entries of a page in the order of their hashes. So they lie on pages that merge wrote.
+func (t *Tracker) sorted(dst []stored, entries []byte) []stored {
+	inOrder := true
+	t.eachEntry(entries, func(one []byte) {
+		e := stored{one, binary.LittleEndian.Uint32(one)}
+		if n := len(dst); n > 0 && compare(&dst[n-1], e.hash, one) > 0 {
+			inOrder = false
+		}
+		dst = append(dst, e)
+	})
+	if !inOrder {
+		slices.SortFunc(dst, func(a, b stored) int { return compare(&a, b.hash, b.one) })
+	}
+	return dst
+}
+
+// compare compares a stored entry with another by the hash and the id, which the other begins with.
+func compare(a *stored, hash uint32, other []byte) int {
+	if a.hash != hash {
+		return cmp.Compare(a.hash, hash)
+	}
+	return bytes.Compare(a.one[:len(id{})], other[:len(id{})])
+}
+
+// merge writes a page anew with the changed entries, which are sorted as placed.order says, and returns by how many it has grown.
 func (t *Tracker) merge(entries []byte, changed []placed) (page []byte, more int) {
+	var buf [2 * entriesPerPage]stored
+	old := t.sorted(buf[:0], entries)
 	added := 0
 	if len(t.fresh) > 0 {
 		for _, s := range changed {
@@ -210,26 +246,31 @@ func (t *Tracker) merge(entries []byte, changed []placed) (page []byte, more int
 	}
 	const slack = 256 // entries may have got some more fields
 	page = make([]byte, pageHeader, pageHeader+len(entries)+added*192+slack)
-	done := make([]bool, len(changed))
-	t.eachEntry(entries, func(one []byte) {
-		for i, s := range changed {
-			if !bytes.Equal(one[:len(s.id)], s.id[:]) {
-				continue
-			}
-			done[i] = true
-			if s.is(isGone) {
-				more--
-				return
-			}
-			var old entry
-			page = appendEntry(page, &s.entry, string(readEntry(one, &old)))
-			return
+	for len(old) > 0 || len(changed) > 0 {
+		order := -1 // of the next old one and the next changed one
+		switch {
+		case len(old) == 0:
+			order = 1
+		case len(changed) > 0:
+			order = compare(&old[0], changed[0].hash, changed[0].id[:])
 		}
-		page = appendRaw(page, one)
-	})
-	for i, s := range changed {
-		if !done[i] && !s.is(isGone) {
-			page = appendEntry(page, &s.entry, t.fresh[s.id])
+		if order < 0 {
+			page = appendRaw(page, old[0].one)
+			old = old[1:]
+			continue
+		}
+		s := changed[0]
+		changed = changed[1:]
+		var alertID []byte
+		if order == 0 {
+			alertID = alertIDOf(old[0].one)
+			old = old[1:]
+			more--
+		} else if !s.is(isGone) {
+			alertID = []byte(t.fresh[s.id])
+		}
+		if !s.is(isGone) {
+			page = appendEntry(page, &s.entry, alertID)
 			more++
 		}
 	}

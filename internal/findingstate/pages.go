@@ -17,10 +17,10 @@ const (
 	pagesAtOnce = 256
 )
 
-// pageOf is the page of a hash: linear hashing, where page n splits into n and n plus the power of two below.
-func (t *Tracker) pageOf(hash uint32) uint32 {
-	level := uint32(1) << (bits.Len32(t.meta.Pages) - 1)
-	if page := hash & (2*level - 1); page < t.meta.Pages {
+// pageOf is the page of a hash among so many: linear hashing, where page n splits into n and n plus the power of two below.
+func pageOf(hash, pages uint32) uint32 {
+	level := uint32(1) << (bits.Len32(pages) - 1)
+	if page := hash & (2*level - 1); page < pages {
 		return page
 	}
 	return hash & (level - 1)
@@ -90,8 +90,8 @@ func (t *Tracker) load(ctx context.Context, wanted []id) error {
 	}
 	var missing []want
 	for _, i := range wanted {
-		if _, ok := t.cache.index[i]; !ok {
-			missing = append(missing, want{t.pageOf(i.hash()), i})
+		if _, s := t.cache.find(i); s == nil {
+			missing = append(missing, want{pageOf(i.hash(), t.meta.Pages), i})
 		}
 	}
 	slices.SortFunc(missing, func(a, b want) int { return int(int64(a.page) - int64(b.page)) })
