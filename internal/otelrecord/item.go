@@ -52,6 +52,18 @@ func WriteItem(item *payload.Item, format, address string, received time.Time, l
 	return err
 }
 
+// WriteScanEnd puts the end of a scan envelope into an empty log record: an event for a finding_state processor, which the siem
+// processor drops unless it is told to let it pass.
+func WriteScanEnd(item *payload.Item, received time.Time, lr plog.LogRecord) {
+	lr.SetObservedTimestamp(pcommon.NewTimestampFromTime(received))
+	lr.Body().SetStr(source.ScanEvent(item.ScanID, item.ScanStatus))
+	lr.Attributes().PutStr(record.AttrEventType, record.Scan)
+	lr.Attributes().PutStr(record.AttrScanID, item.ScanID)
+	if item.ScanStatus != "" {
+		lr.Attributes().PutStr(record.AttrScanStatus, item.ScanStatus)
+	}
+}
+
 // Origin is where a record stands, for siem.origin: the address of its object (s3://bucket/key) and the offset of its text
 // in it, in bytes after decompression.
 func Origin(address string, offset int64) string {

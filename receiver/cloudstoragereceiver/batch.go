@@ -36,11 +36,15 @@ type batch struct {
 
 	items []payload.Item
 	bytes int
+	ends  int // of the items: ends of scans, which are no records of the object
 }
 
 func (b *batch) add(item payload.Item) {
 	b.items = append(b.items, item)
 	b.bytes += len(item.Raw)
+	if item.ScanEnd {
+		b.ends++
+	}
 }
 
 func (b *batch) full() bool { return len(b.items) >= maxBatchRecords || b.bytes >= maxBatchBytes }
@@ -57,7 +61,7 @@ func (b *batch) deliver(ctx context.Context) error {
 		return nil
 	}
 	invalid := 0
-	err := b.c.offer(ctx, len(b.items), func() plog.Logs {
+	err := b.c.offer(ctx, len(b.items)-b.ends, func() plog.Logs {
 		logs := plog.NewLogs()
 		scope := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
 		scope.Scope().SetName(metadata.ScopeName)
@@ -65,6 +69,10 @@ func (b *batch) deliver(ctx context.Context) error {
 		records.EnsureCapacity(len(b.items))
 		invalid = 0
 		for i := range b.items {
+			if b.items[i].ScanEnd {
+				otelrecord.WriteScanEnd(&b.items[i], b.received, records.AppendEmpty())
+				continue
+			}
 			if otelrecord.WriteItem(&b.items[i], b.format, b.address, b.received, records.AppendEmpty()) != nil {
 				invalid++
 			}
@@ -76,7 +84,7 @@ func (b *batch) deliver(ctx context.Context) error {
 	}
 	b.c.telemetry.ReceiverCloudStorageRecordsInvalid.Add(ctx, int64(invalid))
 	clear(b.items) // lets go of the texts
-	b.items, b.bytes = b.items[:0], 0
+	b.items, b.bytes, b.ends = b.items[:0], 0, 0
 	return nil
 }
 

@@ -187,7 +187,7 @@ func (r *objectReader) read(ctx context.Context) (torn bool, err error) {
 		r.witness = r.c.newWitness(r.object)
 	}
 	counted := &counter{r: r.witness.of(plain)}
-	err = payload.Cut(counted, payload.Options{Format: format, Fields: r.begun.Fields}, func(item payload.Item) error {
+	err = payload.Cut(counted, payload.Options{Format: format, Fields: r.begun.Fields, ScanEnds: true}, func(item payload.Item) error {
 		return r.add(ctx, item)
 	})
 	r.count(ctx, counted.n)
@@ -221,6 +221,10 @@ func (r *objectReader) add(ctx context.Context, item payload.Item) error {
 		r.torn = true
 		return nil
 	}
+	if item.ScanEnd {
+		r.addScanEnd(item)
+		return nil
+	}
 	r.cut++
 	_, _ = r.sum.WriteString(item.Raw)
 	_, _ = r.sum.WriteString("\n")
@@ -239,6 +243,15 @@ func (r *objectReader) add(ctx context.Context, item payload.Item) error {
 		return r.flush(ctx)
 	}
 	return nil
+}
+
+// addScanEnd adds the event that a scan envelope has ended, unless it was delivered with a record behind it. It may come twice, which
+// says the same twice; what is still being appended to has not broken off.
+func (r *objectReader) addScanEnd(item payload.Item) {
+	if r.base == 0 && r.cut < r.begun.Records || item.ScanStatus == payload.Incomplete && r.mayGrow() {
+		return
+	}
+	r.batch.add(item)
 }
 
 // mayGrow says that more may be appended, and that the object will be looked at again then.

@@ -2,6 +2,7 @@ package cloudstoragereceiver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -177,6 +178,33 @@ func TestPollKilled(t *testing.T) {
 	assert.Less(t, total-distinct, len(want)/2, "the checkpoint spares most of it")
 	again := r.counts(t, "objects", "outcome")["read"]
 	assert.Less(t, again, objects, "the last life did not read everything")
+}
+
+// TestScanEnvelopes: the records of a scan's envelope say whose they are, and its end is an event with what all of it said, also
+// where it holds no records or breaks off.
+func TestScanEnvelopes(t *testing.T) {
+	p := startS3(t)
+	_, records := lines("f", 1003)
+	p.put("empty.json", `{"scan_id":"s-1","status":"failed","findings":[]}`)
+	p.put("late.json", `{"scan_id":"s-2","findings":[`+strings.Join(records[:1002], ",")+`],"status":"completed"}`)
+	p.put("torn.json.gz", gz(`{"scan_id":"s-3","status":"completed","findings":[`+records[1002]+","))
+	s := newSink()
+	s.refuse = func(batch int) error {
+		if batch == 1 || batch == 3 { // batches are offered again with their events
+			return errors.New("busy")
+		}
+		return nil
+	}
+	r := start(t, t.TempDir(), s, p.config)
+	s.waitFor(t, len(records)+3)
+	r.idle(t)
+	events := []string{`{"scan_id":"s-1","status":"failed"}`, `{"scan_id":"s-2","status":"completed"}`, `{"scan_id":"s-3","status":"incomplete"}`}
+	once(t, s, append(events, records...))
+	for i, status := range []string{"failed", "completed", "incomplete"} {
+		assert.Equal(t, map[string]any{"siem.event_type": "scan", "siem.scan_id": fmt.Sprintf("s-%d", i+1), "siem.scan_status": status}, s.attributes(events[i]))
+	}
+	assert.Equal(t, "s-2", s.attributes(records[0])["siem.scan_id"])
+	assert.Equal(t, int64(len(records)), r.totals.records.Load(), "events are no records")
 }
 
 // TestPollBroken: objects that cannot be read hold nothing up and end as one invalid record each.

@@ -6,13 +6,10 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/consumer/consumererror"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/siempipe/siempipe/internal/otelrecord"
 	"github.com/siempipe/siempipe/internal/payload"
-	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/source"
 	"github.com/siempipe/siempipe/receiver/findingsreceiver/internal/metadata"
 )
 
@@ -48,7 +45,9 @@ func (b *batcher) add(item payload.Item) error {
 	}
 	lr := b.records.AppendEmpty()
 	if item.ScanEnd {
-		b.addScanEnd(lr, item)
+		otelrecord.WriteScanEnd(&item, b.received, lr)
+		b.n++
+		b.events++
 		return nil
 	}
 	if err := otelrecord.WriteItem(&item, b.format, "", b.received, lr); err != nil {
@@ -60,20 +59,6 @@ func (b *batcher) add(item payload.Item) error {
 		return b.flush()
 	}
 	return nil
-}
-
-// addScanEnd adds the event that a scan envelope has ended, for a finding_state processor; the siem processor drops it unless
-// there is one.
-func (b *batcher) addScanEnd(lr plog.LogRecord, item payload.Item) {
-	lr.SetObservedTimestamp(pcommon.NewTimestampFromTime(b.received))
-	lr.Body().SetStr(source.ScanEvent(item.ScanID, item.ScanStatus))
-	lr.Attributes().PutStr(record.AttrEventType, record.Scan)
-	lr.Attributes().PutStr(record.AttrScanID, item.ScanID)
-	if item.ScanStatus != "" {
-		lr.Attributes().PutStr(record.AttrScanStatus, item.ScanStatus)
-	}
-	b.n++
-	b.events++
 }
 
 // countInvalid tells the sender of a record that was written as invalid.
