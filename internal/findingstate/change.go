@@ -17,7 +17,7 @@ const (
 	StillOpen Change = "still_open" // a heartbeat
 	NotSeen   Change = "not_seen"
 	Unchanged Change = "unchanged"
-	Hidden    Change = "hidden"    // dismissed or snoozed
+	Hidden    Change = "hidden"    // dismissed, snoozed or suppressed
 	Dismissed Change = "dismissed" // an event
 	Snoozed   Change = "snoozed"   // an event
 )
@@ -38,9 +38,9 @@ func (t *Tracker) apply(e *entry, o *Observation, now int64, hiddenElsewhere boo
 	if scope := t.scopes.number(o.scope); e.scope != scope {
 		e.scope = scope
 	}
-	e.flags = e.flags&^(eventTypeMask|severityMask<<severityShift) | o.kind
+	e.flags = e.flags&^(eventTypeMask|severityMask<<severityShift|isSuppressed) | o.kind
 
-	if e.hiddenAt(now) || hiddenElsewhere {
+	if e.hiddenAt(now) || hiddenElsewhere || e.is(isSuppressed) {
 		if e.emitted != 0 {
 			e.set(isReturning)
 		}

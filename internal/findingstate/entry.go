@@ -32,12 +32,13 @@ type flags uint16
 const (
 	isDismissed flags = 1 << (iota + 5) // below are the event type, 2 bits, and the severity, 3 bits
 	isSnoozed
-	byEvent     // dismissed or snoozed by an event of its own, not by a mark in the record
-	isResolved  // as it last went on
-	isNotSeen   // marked not_seen
-	isReturning // was hidden after it had gone on: the next time it goes on it is reopened
-	isFinding   // has been seen as a finding, not only as a disposition
-	isGone      // expired; only in memory
+	byEvent      // dismissed or snoozed by an event of its own, not by a mark in the record
+	isResolved   // as it last went on
+	isNotSeen    // marked not_seen
+	isReturning  // was hidden after it had gone on: the next time it goes on it is reopened
+	isFinding    // has been seen as a finding, not only as a disposition
+	isGone       // expired; only in memory
+	isSuppressed // a suppression held for the last record
 )
 
 const (

@@ -23,7 +23,7 @@ type Observation struct {
 	id, anyTenant id
 	content       uint64
 	day           uint16
-	kind          flags // event type and severity
+	kind          flags // event type, severity and whether it is suppressed
 	n             uint8
 	fields        [maxFields]field
 	event         bool // a disposition on its own, no finding
@@ -36,6 +36,9 @@ type Observation struct {
 
 // IsEvent reports whether the record is a disposition that came on its own.
 func (o *Observation) IsEvent() bool { return o.event }
+
+// Suppress says that a suppression holds for the record: its finding is hidden as long as its records say so.
+func (o *Observation) Suppress() { o.kind |= isSuppressed }
 
 // role is what a member is to the state.
 type role uint8

@@ -170,7 +170,7 @@ func (t *Tracker) expired(e *entry, now int64) bool {
 
 // missed reports whether a complete snapshot should have had the finding and had not.
 func (s *sweep) missed(e *entry, now int64) bool {
-	if !e.is(isFinding) || e.emitted == 0 || e.is(isNotSeen|isResolved) || e.hiddenAt(now) {
+	if !e.is(isFinding) || e.emitted == 0 || e.is(isNotSeen|isResolved|isSuppressed) || e.hiddenAt(now) {
 		return false
 	}
 	for _, c := range s.closed[e.scope] {

@@ -40,6 +40,8 @@ const (
 	// AttrScanID and AttrScanStatus carry what a scan envelope says of all its findings.
 	AttrScanID     = "siem.scan_id"
 	AttrScanStatus = "siem.scan_status"
+	// AttrSuppressed names the suppression that holds for a finding, where those go on marked. Only a finding_state processor reads it.
+	AttrSuppressed = "siem.suppressed"
 	// AttrChange and AttrChangedFields are what the finding_state processor says is new about a finding.
 	AttrChange        = "siem.change"
 	AttrChangedFields = "siem.changed_fields"

@@ -32,12 +32,13 @@ type Screen struct {
 	Exclude Exclude
 	// DropInvalid drops records of event type invalid; otherwise they go on, whatever else is set.
 	DropInvalid bool
+	// MarkSuppressed lets what is suppressed go on, with the name of the suppression.
+	MarkSuppressed bool
 
 	members []jsonscan.Member
 }
 
-// Drops says why rec is dropped at now, "" when it goes on, and the name of the suppression when that is the reason.
-// list may be nil.
+// Drops says why rec is dropped at now, "" when it goes on, and the name of the suppression that holds for it. list may be nil.
 func (s *Screen) Drops(rec *record.Record, list *suppress.List, now time.Time) (reason, rule string) {
 	if rec.EventType == record.Invalid {
 		if s.DropInvalid {
@@ -53,10 +54,11 @@ func (s *Screen) Drops(rec *record.Record, list *suppress.List, now time.Time) (
 	case s.Exclude.Resolved && d.Resolved:
 		return Resolved, ""
 	}
-	if rule, ok := s.suppressed(rec, list, now); ok {
+	rule, ok := s.suppressed(rec, list, now)
+	if ok && !s.MarkSuppressed {
 		return Suppressed, rule
 	}
-	return "", ""
+	return "", rule
 }
 
 // suppressed names the suppression that holds for the record.

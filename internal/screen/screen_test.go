@@ -29,6 +29,7 @@ func TestDrops(t *testing.T) {
 		{"snooze ended", Screen{Exclude: all}, record.Record{Disposition: record.Disposition{Snoozed: true, SnoozedUntil: now}}, nil, "", ""},
 		{"resolved", Screen{Exclude: all}, record.Record{Disposition: record.Disposition{Resolved: true}}, nil, Resolved, ""},
 		{"suppressed", Screen{}, record.Record{Body: `{"alert_id":"f-1"}`}, list, Suppressed, "known"},
+		{"suppressed and marked", Screen{MarkSuppressed: true}, record.Record{Body: `{"alert_id":"f-1"}`}, list, "", "known"},
 		{"another", Screen{}, record.Record{Body: `{"alert_id":"f-2"}`}, list, "", ""},
 		{"invalid kept", Screen{Exclude: all}, record.Record{EventType: record.Invalid, Body: `{"alert_id":"f-1"}`}, list, "", ""},
 		{"invalid dropped", Screen{DropInvalid: true}, record.Record{EventType: record.Invalid}, list, Invalid, ""},

@@ -114,7 +114,7 @@ func (p *findingState) release(ctx context.Context) (more bool, err error) {
 		b.Abort()
 		return false, err
 	}
-	logs, err := (&plog.ProtoUnmarshaler{}).UnmarshalLogs(w.Data)
+	logs, err := unpack(w.Data)
 	if err != nil {
 		p.set.Logger.Error("Findings that waited cannot be read and are lost", zap.String("scan_id", w.ScanID), zap.Int("records", w.Records), zap.Error(err))
 		logs = plog.NewLogs()

@@ -39,6 +39,7 @@ type mFinding struct {
 	dismissed, snoozed  bool
 	until               time.Time
 	byEvent             bool
+	suppressed          bool
 }
 
 type mSnap struct {
@@ -76,6 +77,7 @@ type mRecord struct {
 	until               time.Time
 	scan, status        string
 	at                  time.Time // detection_timestamp
+	suppressed          bool
 }
 
 func newModel(cfg *Config) *model {
@@ -170,8 +172,9 @@ func (m *model) decide(r *mRecord) []string {
 		}
 	}
 	f.seen, f.lastSeen, f.account, f.day = true, m.now, r.account, day(r.at)
+	f.suppressed = r.suppressed
 	m.seen(r)
-	if f.hidden(m.now) {
+	if f.hidden(m.now) || f.suppressed {
 		f.returning = f.returning || f.told != nil
 		f.notSeen = false
 		return nil
@@ -286,7 +289,7 @@ func (m *model) tick() (out []string) {
 			delete(m.findings, key)
 			continue
 		}
-		if !f.seen || f.told == nil || f.notSeen || f.resolved || f.hidden(m.now) {
+		if !f.seen || f.told == nil || f.notSeen || f.resolved || f.suppressed || f.hidden(m.now) {
 			continue
 		}
 		for _, c := range m.closed {
@@ -377,7 +380,7 @@ func diff(a, b map[string]string) (names []string) {
 
 // body is the record as the siem processor takes it.
 func (r *mRecord) body() post {
-	p := post{scan: r.scan, status: r.status, tenant: r.tenant}
+	p := post{scan: r.scan, status: r.status, tenant: r.tenant, suppressed: r.suppressed}
 	if r.id == "" {
 		return p
 	}
@@ -457,6 +460,7 @@ func (g *random) record() mRecord {
 		}
 		return r // a disposition on its own
 	}
+	r.suppressed = g.chance(8)
 	r.fields = map[string]string{"severity": `"High"`, "account_id": strconv.Quote(r.account), "resolved": strconv.FormatBool(r.resolved)}
 	if g.chance(50) { // often as before
 		return r

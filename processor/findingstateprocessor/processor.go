@@ -16,6 +16,7 @@ import (
 
 	"github.com/siempipe/siempipe/internal/findingstate"
 	"github.com/siempipe/siempipe/internal/otelmeter"
+	"github.com/siempipe/siempipe/internal/screen"
 	"github.com/siempipe/siempipe/processor/findingstateprocessor/internal/metadata"
 )
 
@@ -35,6 +36,7 @@ type findingState struct {
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
 	damaged int // reported so far
+	front   front
 }
 
 var _ processor.Logs = (*findingState)(nil)
@@ -113,6 +115,7 @@ func (p *findingState) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 		n.report(ctx, p.telemetry)
 		return nil
 	}
+	p.front.check(screen.KeptOf(ctx), r.scans || p.cfg.Release == onScanCompleted, p.set.Logger)
 	if err := p.tracker.Lock(ctx); err != nil {
 		return err
 	}
@@ -138,7 +141,7 @@ func (p *findingState) take(ctx context.Context, b *findingstate.Batch, r *reade
 	}
 	waiting := p.route(b, r, mayWait, &n)
 	for _, w := range waiting {
-		data, err := (&plog.ProtoMarshaler{}).MarshalLogs(w.logs)
+		data, err := pack(w.logs)
 		if err != nil {
 			return abort(err)
 		}

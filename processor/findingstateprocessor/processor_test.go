@@ -125,6 +125,8 @@ type rig struct {
 	ext   extension.Extension
 	clock time.Time
 	opts  func(*findingstate.Options) // what no user may say
+
+	context context.Context // of what is consumed
 }
 
 func newRig(t testing.TB, cfg *Config, opts ...func(*findingstate.Options)) *rig {
@@ -132,7 +134,7 @@ func newRig(t testing.TB, cfg *Config, opts ...func(*findingstate.Options)) *rig
 }
 
 func newRigWith(t testing.TB, set processor.Settings, cfg *Config, opts ...func(*findingstate.Options)) *rig {
-	r := &rig{t: t, set: set, dir: t.TempDir(), sink: &sink{}, clock: start}
+	r := &rig{t: t, set: set, dir: t.TempDir(), sink: &sink{}, clock: start, context: context.Background()}
 	if len(opts) > 0 {
 		r.opts = opts[0]
 	}
@@ -188,6 +190,8 @@ type post struct {
 	scan   string
 	status string
 	tenant string // where the body names none
+
+	suppressed bool
 }
 
 func (r *rig) logs(posts ...post) plog.Logs {
@@ -209,6 +213,9 @@ func (r *rig) logs(posts ...post) plog.Logs {
 		lr.SetObservedTimestamp(pcommon.NewTimestampFromTime(r.clock))
 		if p.scan != "" {
 			lr.Attributes().PutStr(record.AttrScanID, p.scan)
+		}
+		if p.suppressed {
+			lr.Attributes().PutStr(record.AttrSuppressed, "rule")
 		}
 		if p.status != "" {
 			lr.Attributes().PutStr(record.AttrScanStatus, p.status)
@@ -235,6 +242,7 @@ func (p post) of(scan, status string) post {
 //
 //	+1h                       the clock moves; snapshots and scans are looked after
 //	f-1 f-2@7 "labels":["x"]  findings come, of account 7 too; members stand behind their finding
+//	suppressed f-1            findings come that a suppression holds for
 //	event {…}                 a disposition comes on its own, for the findings' tenant
 //	any {…}                   one that names no tenant, or its own
 //	both {…}                  such a one and f-1 in one batch
@@ -263,6 +271,12 @@ func (r *rig) do(cfg *Config, line string) []string {
 		r.sink.refuse = errors.New("queue full")
 	case word == "accept":
 		r.sink.refuse = nil
+	case word == "suppressed":
+		posts := r.findings(rest)
+		for i := range posts {
+			posts[i].suppressed = true
+		}
+		r.consume(posts...)
 	case word == "event":
 		r.consume(post{body: rest, tenant: "id-1"})
 	case word == "any":
@@ -290,7 +304,7 @@ func (r *rig) do(cfg *Config, line string) []string {
 
 func (r *rig) consume(posts ...post) {
 	r.t.Helper()
-	err := r.ConsumeLogs(context.Background(), r.logs(posts...))
+	err := r.ConsumeLogs(r.context, r.logs(posts...))
 	if r.sink.refuse == nil {
 		require.NoError(r.t, err)
 	}

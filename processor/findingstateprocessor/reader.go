@@ -34,13 +34,14 @@ type reader struct {
 	obs      []findingstate.Observation
 	load     []*findingstate.Observation
 	findings int
+	scans    bool // some findings are of a scan with an id
 	rec      record.Record
 }
 
 // read takes a batch apart. Nothing of it is changed.
 func (r *reader) read(logs plog.Logs) {
 	n := logs.LogRecordCount()
-	r.items, r.obs, r.load, r.findings = r.items[:0], r.obs[:0], r.load[:0], 0
+	r.items, r.obs, r.load, r.findings, r.scans = r.items[:0], r.obs[:0], r.load[:0], 0, false
 	if cap(r.obs) < n {
 		r.obs = make([]findingstate.Observation, 0, n) // never grows: load points into it
 	}
@@ -82,6 +83,10 @@ func (r *reader) readOne(it *item) {
 		r.obs = r.obs[:len(r.obs)-1] // what cannot be read goes on as it came
 		return
 	}
+	if rule, ok := attrs.Get(record.AttrSuppressed); ok && rule.Str() != "" {
+		r.obs[len(r.obs)-1].Suppress()
+	}
+	r.scans = r.scans || it.scanID != ""
 	it.kind, it.obs, it.bytes = isFinding, len(r.obs)-1, len(r.rec.Body)
 	r.findings++
 }

@@ -384,6 +384,26 @@ func TestScenarios(t *testing.T) {
 			`any {"alert_id":"f-1","tenant_id":"id-2","status":"dismissed"} =>`,
 			`f-1 "description":"b" => f-1 changed(description)`,
 		}},
+		"suppressed": {
+			cfg: func(c *Config) { c.EmitNotSeen = true },
+			steps: []string{
+				`f-1 f-2 => f-1 new|f-2 new`,
+				`+1h =>`,
+				`suppressed f-1 f-3 "description":"b" =>`, // hidden, but seen
+				`+1h => f-2 not_seen`,
+				`suppressed f-2 =>`,
+				`+1h =>`, // what was suppressed last is not missed
+				`f-1 f-2 f-3 => f-1 reopened|f-2 reopened|f-3 new`,
+				`suppressed f-1 "resolved":true =>`,
+				`f-1 "resolved":true => f-1 resolved(resolved)`,
+				`event {"alert_id":"f-2","status":"dismissed"} =>`,
+				`suppressed f-2 =>`,
+				`f-2 =>`,
+				`event {"alert_id":"f-2","status":"open"} =>`,
+				`suppressed f-2 =>`,
+				`f-2 => f-2 reopened`,
+			},
+		},
 		"forgotten": {
 			cfg: func(c *Config) { c.ExpireAfter = 48 * time.Hour },
 			steps: []string{

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"go.opentelemetry.io/collector/confmap"
-
 	"github.com/siempipe/siempipe/internal/screen"
 	"github.com/siempipe/siempipe/internal/source"
 )
@@ -15,13 +13,12 @@ import (
 const (
 	onInvalidDrop = "drop"
 	bodyMap       = "map"
+	onMatchMark   = "mark"
 )
 
-var _ confmap.Validator = (*Suppressions)(nil)
-
-// Validate checks what the schema in metadata.yaml cannot say.
-func (s *Suppressions) Validate() error {
-	if s.File != "" && s.ReloadInterval <= 0 {
+// validateReloadInterval checks what the schema in metadata.yaml cannot say.
+func validateReloadInterval(interval time.Duration) error {
+	if interval <= 0 {
 		return errors.New("reload_interval must be positive")
 	}
 	return nil
@@ -70,5 +67,17 @@ func (c *Config) screen() screen.Screen {
 	return screen.Screen{
 		Exclude:     screen.Exclude{Dismissed: c.Exclude.Dismissed, Snoozed: c.Exclude.Snoozed, Resolved: c.Exclude.Resolved},
 		DropInvalid: c.OnInvalid == onInvalidDrop,
+
+		MarkSuppressed: c.Suppressions.OnMatch == onMatchMark,
+	}
+}
+
+// kept is what the components behind do not get to see.
+func (c *Config) kept() screen.Kept {
+	s := c.screen()
+	return screen.Kept{
+		Exclude:    s.Exclude,
+		Suppressed: c.Suppressions.File != "" && !s.MarkSuppressed,
+		ScanEvents: c.ScanEvents != scanEventsPass,
 	}
 }

@@ -23,14 +23,14 @@ func (n *counts) add(rec *record.Record, reason, rule string) {
 	if rec.EventType == record.Invalid {
 		increment(&n.invalid, rec.Format)
 	}
+	if rule != "" {
+		increment(&n.suppressed, rule)
+	}
 	if reason == "" {
 		n.out++
 		return
 	}
 	increment(&n.dropped, reason)
-	if rule != "" {
-		increment(&n.suppressed, rule)
-	}
 }
 
 func increment(m *map[string]int64, key string) {

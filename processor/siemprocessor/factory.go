@@ -5,9 +5,11 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processorhelper"
 
+	"github.com/siempipe/siempipe/internal/screen"
 	"github.com/siempipe/siempipe/processor/siemprocessor/internal/metadata"
 )
 
@@ -18,6 +20,9 @@ func NewFactory() processor.Factory {
 }
 
 func createLogs(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
+	if kept := cfg.(*Config).kept(); kept != (screen.Kept{}) {
+		next = telling{next, kept}
+	}
 	p, err := newSiem(set, cfg.(*Config), next)
 	if err != nil {
 		return nil, err
@@ -30,4 +35,14 @@ func createLogs(ctx context.Context, set processor.Settings, cfg component.Confi
 		return logs, err
 	}
 	return &joining{Logs: logs, siem: p}, nil
+}
+
+// telling tells the next component with each batch what this one keeps from it.
+type telling struct {
+	consumer.Logs
+	kept screen.Kept
+}
+
+func (t telling) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
+	return t.Logs.ConsumeLogs(screen.WithKept(ctx, t.kept), logs)
 }

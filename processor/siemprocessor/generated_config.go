@@ -31,19 +31,37 @@ func NewDefaultExclude() Exclude {
 	}
 }
 
-// Suppressions findings that are dropped by the rules of a file.
+// Suppressions findings that are dropped, or marked, by the rules of a file.
 type Suppressions struct {
 	// Path of the suppressions file; empty means none.
 	File string `mapstructure:"file,omitempty"`
+	// What becomes of findings that a rule matches; mark lets them go on with the rule's name in siem.suppressed, for a finding_state processor behind, which hides them.
+	OnMatch string `mapstructure:"on_match"`
 	// How often the file is looked at for a change.
 	ReloadInterval time.Duration `mapstructure:"reload_interval"`
 	// prevent unkeyed literal initialization
 	_ struct{}
 }
 
+// Validate validates the Suppressions fields according to schema annotations.
+func (c *Suppressions) Validate() error {
+	var err error
+
+	if !slices.Contains([]string{"drop", "mark"}, c.OnMatch) {
+		err = errors.Join(err, errors.New("on_match must be one of [drop, mark]"))
+	}
+
+	if inner_err := validateReloadInterval(c.ReloadInterval); inner_err != nil {
+		err = errors.Join(err, inner_err)
+	}
+
+	return err
+}
+
 // NewDefaultSuppressions returns a new Suppressions with default values consistent with the annotations in the schema.
 func NewDefaultSuppressions() Suppressions {
 	return Suppressions{
+		OnMatch:        "drop",
 		ReloadInterval: 10 * time.Second,
 	}
 }
@@ -78,7 +96,7 @@ type Config struct {
 	SourceID string `mapstructure:"source_id,omitempty"`
 	// p_source_label of log records.
 	SourceLabel string `mapstructure:"source_label,omitempty"`
-	// Findings that are dropped by the rules of a file.
+	// Findings that are dropped, or marked, by the rules of a file.
 	Suppressions Suppressions `mapstructure:"suppressions"`
 	// Tenant of records that name none; starts with id.
 	TenantID string `mapstructure:"tenant_id,omitempty"`

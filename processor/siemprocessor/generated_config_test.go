@@ -61,3 +61,16 @@ func TestConfigValidate_InvalidEnumScanEvents(t *testing.T) {
 
 	require.ErrorContains(t, cfg.Validate(), "scan_events must be one of")
 }
+
+func TestSuppressionsValidate_DefaultValid(t *testing.T) {
+	cfg := NewDefaultSuppressions()
+
+	require.NoError(t, cfg.Validate())
+}
+
+func TestSuppressionsValidate_InvalidEnumOnMatch(t *testing.T) {
+	cfg := NewDefaultSuppressions()
+	cfg.OnMatch = "__invalid__"
+
+	require.ErrorContains(t, cfg.Validate(), "on_match must be one of")
+}

@@ -185,7 +185,8 @@ type batch struct {
 	ctx      context.Context // of the batch
 	resource plog.ResourceLogs
 	scope    plog.ScopeLogs
-	join     bool // join scans and lines
+	join     bool   // join scans and lines
+	rule     string // the suppression that holds for the worker's record
 }
 
 // one parses a record in place and reports whether it goes on.
@@ -281,13 +282,19 @@ func (p *siem) goesOn(b *batch) bool {
 	if b.findings != nil && source.IsScan(b.rec.Format) && b.rec.EventType != record.Invalid {
 		b.findings.Parse(b.rec.Body, b.rec.Format, b.rec.Received, &b.rec)
 	}
-	reason, rule := b.screen.Drops(&b.rec, p.suppressions.List(), b.now)
-	b.counts.add(&b.rec, reason, rule)
+	var reason string
+	reason, b.rule = b.screen.Drops(&b.rec, p.suppressions.List(), b.now)
+	b.counts.add(&b.rec, reason, b.rule)
 	return reason == ""
 }
 
 func (p *siem) put(b *batch, lr plog.LogRecord) {
 	otelrecord.Write(&b.rec, lr)
+	if b.rule != "" {
+		lr.Attributes().PutStr(record.AttrSuppressed, b.rule)
+	} else if b.screen.MarkSuppressed {
+		lr.Attributes().Remove(record.AttrSuppressed)
+	}
 	if p.cfg.Body == bodyMap {
 		if err := otelrecord.SetMapBody(lr); err != nil { // cannot be: the parser made the body
 			p.logger.Error("Body left as a string", zap.Error(err))

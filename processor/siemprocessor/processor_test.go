@@ -269,7 +269,7 @@ func TestValidateNamesEveryKey(t *testing.T) {
 	cfg.Suppressions = Suppressions{File: "x"}
 	cfg.VpcFlowFields, cfg.JoinWindow, cfg.ScanSeverities = "x y", 0, map[string]string{"MAL": "high"}
 	err := confmap.Validate(cfg)
-	for _, key := range []string{"format", "body", "on_invalid", "tenant_id", "max_record_bytes", "suppressions: reload_interval",
+	for _, key := range []string{"format", "body", "on_invalid", "tenant_id", "max_record_bytes", "suppressions: on_match", "reload_interval",
 		"vpc_flow_fields", "join_window", "scan_severities"} {
 		assert.ErrorContains(t, err, key)
 	}

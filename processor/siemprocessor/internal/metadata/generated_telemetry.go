@@ -95,7 +95,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorSiemRecordsSuppressed, err = builder.meter.Int64Counter(
 		"otelcol_processor_siem_records_suppressed",
-		metric.WithDescription("Records that a suppression dropped, by rule. [Beta]"),
+		metric.WithDescription("Records that a suppression dropped or marked, by rule. [Beta]"),
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)

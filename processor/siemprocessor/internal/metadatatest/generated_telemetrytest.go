@@ -104,7 +104,7 @@ func AssertEqualProcessorSiemRecordsOut(t *testing.T, tt *componenttest.Telemetr
 func AssertEqualProcessorSiemRecordsSuppressed(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_siem_records_suppressed",
-		Description: "Records that a suppression dropped, by rule. [Beta]",
+		Description: "Records that a suppression dropped or marked, by rule. [Beta]",
 		Unit:        "{record}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
