@@ -30,7 +30,7 @@ func exampleEnv(t *testing.T) []string {
 		"SIEMPIPE_BUCKET=acme-security", "SIEMPIPE_TRAIL_BUCKET=acme-trail", "SIEMPIPE_REGION=eu-central-1", "SIEMPIPE_HMAC_SECRET=0123456789abcdef0123456789abcdef",
 		"SIEMPIPE_SIEM=siem.example.com:6514", "SIEMPIPE_TOKEN=0123456789abcdef", "SIEMPIPE_STATE=" + t.TempDir(),
 		"SIEMPIPE_LOG_BUCKET=acme-logs", "SIEMPIPE_QUEUE_URL=https://sqs.eu-central-1.amazonaws.com/111122223333/objects", "SIEMPIPE_KAFKA=localhost:9092",
-		"SIEMPIPE_PROJECT=acme", "SIEMPIPE_AZURE_ACCOUNT=https://acme.blob.core.windows.net",
+		"SIEMPIPE_PROJECT=acme", "SIEMPIPE_INSTANCE=state-0", "SIEMPIPE_AZURE_ACCOUNT=https://acme.blob.core.windows.net",
 	}
 }
 
