@@ -179,10 +179,10 @@ func TestStorageQueue(t *testing.T) {
 	send(strings.Replace(event("elsewhere.json"), p.BlobURL, "https://other.blob.core.windows.net", 1))
 
 	s := newSink()
-	slow := &slowly{sink: s, pause: 3 * time.Second}
+	slow := &slowly{sink: s, pause: 5 * time.Second} // for each of its two batches
 	r := start(t, t.TempDir(), slow, func(c *Config) {
 		c.AzureBlob = optional(AzureBlobConfig{ConnectionString: configopaque.String(p.ConnectionString)})
-		c.Notifications.StorageQueue = optional(StorageQueueConfig{Queue: "events", VisibilityTimeout: 4 * time.Second})
+		c.Notifications.StorageQueue = optional(StorageQueueConfig{Queue: "events", VisibilityTimeout: 8 * time.Second})
 		c.MaxTries = 2
 	})
 	s.waitFor(t, len(want)+2)

@@ -93,12 +93,14 @@ func TestGCSPoll(t *testing.T) {
 // TestGCSPages: more objects than a page holds.
 func TestGCSPages(t *testing.T) {
 	p := startGCS(t)
+	const objects = 1100
 	var want []string
-	for i := range 1100 {
+	texts := make([]string, objects)
+	for i := range objects {
 		text, records := lines(fmt.Sprint(i), 1)
-		p.put(fmt.Sprintf("%04d.json", i), text, "")
-		want = append(want, records...)
+		texts[i], want = text, append(want, records...)
 	}
+	several(objects, func(i int) { p.put(fmt.Sprintf("%04d.json", i), texts[i], "") })
 	s := newSink()
 	r := start(t, t.TempDir(), s, func(c *Config) {
 		c.GCS = optional(GCSConfig{Bucket: "logs", Endpoint: p.Endpoint})

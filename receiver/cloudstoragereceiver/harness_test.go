@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,7 +33,7 @@ import (
 )
 
 // arrive is how long a test waits for records: two busy cores and a Python queue are slow.
-const arrive = 60 * time.Second
+const arrive = 2 * time.Minute
 
 // sink is a pipeline that keeps what it takes and may refuse.
 type sink struct {
@@ -161,6 +162,9 @@ func tryStart(t *testing.T, dir string, next consumer.Logs, change func(*Config)
 	}
 	change(cfg)
 	require.NoError(t, validate(cfg))
+	if cfg.Poll.HasValue() {
+		cfg.Poll.Get().Interval = 100 * time.Millisecond // less than users may say: most tests wait for a listing or two
+	}
 	telemetry := componenttest.NewTelemetry()
 	set := receivertest.NewNopSettings(metadata.Type)
 	set.ID = component.NewID(metadata.Type) // the settings are those of a random one, with another storage
@@ -253,6 +257,20 @@ func zst(text string) string {
 	w, _ := zstd.NewWriter(nil)
 	defer w.Close()
 	return string(w.EncodeAll([]byte(text), nil))
+}
+
+// several does something for 0 to n-1, some at once.
+func several(n int, do func(i int)) {
+	var workers sync.WaitGroup
+	var next atomic.Int64
+	for range 8 {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				do(i)
+			}
+		})
+	}
+	workers.Wait()
 }
 
 // slowly is a pipeline that takes its time.

@@ -108,8 +108,8 @@ func TestPollStartTime(t *testing.T) {
 	p := startS3(t)
 	old, _ := lines("old", 2)
 	p.put("old.json", old)
-	time.Sleep(2100 * time.Millisecond) // dates are in whole seconds
-	border := time.Now().Add(-time.Second)
+	time.Sleep(2100 * time.Millisecond)                          // dates are in whole seconds
+	border := time.Now().Truncate(time.Second).Add(-time.Second) // the system dates files up to some milliseconds back
 	text, want := lines("new", 2)
 	p.put("new.json", text)
 	s := newSink()
@@ -156,11 +156,12 @@ func TestPollKilled(t *testing.T) {
 	p := startS3(t)
 	const objects, records = 2300, 2
 	var want []string
+	texts := make([]string, objects)
 	for i := range objects {
 		text, more := lines(fmt.Sprintf("%04d", i), records)
-		want = append(want, more...)
-		p.put(fmt.Sprintf("%04d.json", i), text)
+		texts[i], want = text, append(want, more...)
 	}
+	several(objects, func(i int) { p.put(fmt.Sprintf("%04d.json", i), texts[i]) })
 	dir, s := t.TempDir(), newSink()
 	slow := &slowly{sink: s, pause: 2 * time.Millisecond}
 	for life := 1; life <= 5; life++ {
@@ -329,13 +330,13 @@ func TestOutage(t *testing.T) {
 	s := newSink()
 	r := start(t, "", s, func(c *Config) {
 		c.S3 = optional(S3Config{Bucket: p.bucket, Region: p.Region, Endpoint: "http://" + address, ForcePathStyle: true})
-		c.Notifications.SQS = optional(SQSConfig{QueueURL: queue, Region: m.Region, Endpoint: m.Endpoint, VisibilityTimeout: 6 * time.Second})
+		c.Notifications.SQS = optional(SQSConfig{QueueURL: queue, Region: m.Region, Endpoint: m.Endpoint, VisibilityTimeout: 10 * time.Second})
 		c.MaxTries = 1
 	})
 	peer := &awsPeer{Moto: m, t: t, bucket: p.bucket, queue: queue}
 	peer.send(peer.trailMessage("a.json"))
 	eventually(t, func() bool { return r.counts(t, "objects", "outcome")["unavailable"] > 1 }, func() string { return "not tried" })
-	time.Sleep(7 * time.Second) // longer than the lease
+	time.Sleep(11 * time.Second) // longer than the lease
 	assert.Empty(t, s.got())
 	forward(t, address, strings.TrimPrefix(p.Endpoint, "http://"))
 	s.waitFor(t, len(want))

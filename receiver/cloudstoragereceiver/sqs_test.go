@@ -256,8 +256,8 @@ func TestLeaseIsExtended(t *testing.T) {
 	p.put("a.json", text)
 	s := newSink()
 	s.refuse = func(int) error { return nil }
-	slow := &slowly{sink: s, pause: 4 * time.Second} // for each of two batches
-	config := func(c *Config) { p.config(c); c.Notifications.SQS.Get().VisibilityTimeout = 6 * time.Second }
+	slow := &slowly{sink: s, pause: 6 * time.Second} // for each of two batches
+	config := func(c *Config) { p.config(c); c.Notifications.SQS.Get().VisibilityTimeout = 10 * time.Second }
 	start(t, "", slow, config)
 	start(t, "", slow, config)
 	s.waitFor(t, len(want))
