@@ -368,7 +368,7 @@ func FuzzFinding(f *testing.F) {
 					t.Fatal(err)
 				}
 				var check finding.Finding
-				if err := check.Check(members); err != nil || len(check.Fixes) > 0 {
+				if err := check.Check(members, 0); err != nil || len(check.Fixes) > 0 {
 					t.Fatalf("%v %v: %s", err, check.Fixes, out.Body)
 				}
 			}

@@ -45,35 +45,44 @@ type Finding struct {
 	// order holds the fields of the finding before by the index of the member: one source writes them in one order, and to
 	// compare a name with the right one costs less than to look it up.
 	order [32]Field
-	// checked is what a rule is looking at; it stands here because what goes to a rule's function would else be allocated.
-	checked value
+	shape uint64 // of the finding before, 0 when it was not looked at to its end
 }
 
 // Check holds the members of one object against the schema. Unknown members are left alone; a schema field that stands
 // twice is an error, since readers disagree which one counts. The error is a *Error, for the first field that is wrong.
-func (f *Finding) Check(members []jsonscan.Member) error {
-	f.Fixes, f.Deciding = f.Fixes[:0], f.Deciding[:0]
-	f.index, f.enum = [numFields]int32{}, [numFields]int8{}
+//
+// shape is the same number only for members of the same names in the same order, as jsonscan.Names gives it; 0 is unknown.
+func (f *Finding) Check(members []jsonscan.Member, shape uint64) error {
+	f.Fixes = f.Fixes[:0]
+	known := shape != 0 && shape == f.shape // index, order and Deciding are those of the finding before
+	if !known {
+		f.shape, f.index, f.enum, f.Deciding = 0, [numFields]int32{}, [numFields]int8{}, f.Deciding[:0]
+	}
 	for i := range members {
 		m := &members[i]
 		field := f.order[i%len(f.order)]
-		if field == none || m.Name != rules[field].name {
-			field = fieldOf(m.Key())
-			f.order[i%len(f.order)] = field
-		}
-		if field == none || field == Resolved {
-			f.Deciding = append(f.Deciding, int32(i))
+		if !known {
+			if field == none || m.Name != rules[field].name {
+				field = fieldOf(m.Key())
+				f.order[i%len(f.order)] = field
+			}
+			if field == none || field == Resolved {
+				f.Deciding = append(f.Deciding, int32(i))
+			}
+			if field != none && f.index[field] != 0 {
+				return &Error{Field: rules[field].name, Offset: m.Offset, Reason: "stands twice"}
+			}
+			f.index[field] = int32(i) + 1
 		}
 		if field == none {
 			continue
 		}
-		if f.index[field] != 0 {
-			return &Error{Field: rules[field].name, Offset: m.Offset, Reason: "stands twice"}
-		}
-		f.index[field] = int32(i) + 1
 		if reason := f.checkField(field, m, i); reason != "" {
 			return &Error{Field: rules[field].name, Offset: m.Offset, Reason: reason}
 		}
+	}
+	if len(members) <= len(f.order) {
+		f.shape = shape
 	}
 	if f.EventType() == record.AttackPath && f.index[RiskParams] == 0 {
 		return &Error{Field: rules[RiskParams].name, Offset: -1, Reason: "missing, required of an attack_path"}
@@ -83,17 +92,25 @@ func (f *Finding) Check(members []jsonscan.Member) error {
 
 func (f *Finding) checkField(field Field, m *jsonscan.Member, index int) (reason string) {
 	r := &rules[field]
-	if r.enum == nil {
-		f.checked = value{Member: m}
-		reason = r.check(&f.checked)
-		if field >= firstTime {
-			f.times[field-firstTime] = f.checked.time
+	switch {
+	case m.Kind != r.kind:
+		return want(r.want, m)
+	case r.enum != nil:
+		return f.checkEnum(field, m, index)
+	case r.check != nil:
+		return r.check(m)
+	case field >= firstTime:
+		t, ok := ParseDateTime(m.Text())
+		if !ok {
+			return "is " + quoted(m.Text()) + ", want an RFC 3339 date-time"
 		}
-		return reason
+		f.times[field-firstTime] = t
 	}
-	if m.Kind != jsonscan.String {
-		return want("string", &value{Member: m})
-	}
+	return ""
+}
+
+func (f *Finding) checkEnum(field Field, m *jsonscan.Member, index int) (reason string) {
+	r := &rules[field]
 	text := m.Text()
 	for i, allowed := range r.enum {
 		if text == allowed {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ import (
 // values are tried for every field: right, nearly right and wrong ones of every type.
 var values = []string{
 	`"AWS"`, `"aws"`, `" Azure "`, `"High"`, `"Informational"`, `"id"`, `"id-1"`, `"Id-1"`, `""`, `"x"`, `"Storage"`, `"Data Exposure"`,
-	`"attack_path"`, `"security_finding"`, `"ATTACK_PATH"`, `true`, `false`, `null`, `0`, `100`, `1e2`, `87.0`, `-1`, `[]`, `["a"]`, `[[]]`, `[["a","b"],[]]`, `[["a",1]]`, `{}`,
+	`"attack_path"`, `"security_finding"`, `"ATTACK_PATH"`, `true`, `false`, `null`, `0`, `100`, `1e2`, `87.0`, `-1`, `[]`, `["a"]`, `[[]]`, `[["a","b"],[]]`, `[["a",1]]`, `[["a"],["b\"],1"]]`, `[["a"],1]`, `[["a"],["b",["c"]]]`, `[["a"],["b"]]`, `[["a"],{}]`, `[["a"],"b"]`, `{}`,
 	`{"risk_score":0}`, `{"risk_score":100}`, `{"risk_score":100.0}`, `{"risk_score":1.0e2}`, `{"risk_score":100.5}`, `{"risk_score":101}`, `{"risk_score":-0}`, `{"risk_score":50,"risk_score":101}`, `{"risk_score":50,"\u0072isk_score":101}`, `{"risk_score":50,"a":"risk_score","b":[1]}`, `{"a":1,"risk_score":7}`, `{"risk_score":-1}`,
 	`{"risk_score":"90"}`, `{"risk_score":null}`, `{"risk_score":1e-2}`, `{"risk_score":1e999999999}`, `{"Risk_score":101}`,
 	`"2024-09-15T17:16:00Z"`, `"2024-09-15T17:16:00.123456789123Z"`, `"2024-09-15t17:16:00z"`, `"2024-09-15T17:16:00+02:00"`, `"2024-09-15T17:16:00"`, `"2024-09-15 17:16:00Z"`,
@@ -59,7 +60,7 @@ func TestCheckAgreesWithTheSchema(t *testing.T) {
 				t.Fatal(err)
 			}
 			var f Finding
-			if err := f.Check(members); err != nil {
+			if err := f.Check(members, 0); err != nil {
 				refused++
 				if !strings.Contains(err.Error(), field.Name()) && !strings.Contains(err.Error(), "risk_params") {
 					t.Errorf("%s: error does not name the field: %v", text, err)
@@ -161,7 +162,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 		for i := range members {
 			f.index, f.Deciding = [numFields]int32{}, f.Deciding[:0]
 			field := fieldOf(members[i].Name)
-			_ = f.Check(members[i : i+1])
+			_ = f.Check(members[i:i+1], 0)
 			if field != none && f.index[field] != 1 {
 				t.Fatalf("%s not found", members[i].Name)
 			}
@@ -169,5 +170,65 @@ func TestOrderDoesNotMatter(t *testing.T) {
 				t.Fatalf("%s: deciding %v", members[i].Name, f.Deciding)
 			}
 		}
+	}
+}
+
+// TestShapeDoesNotMatter: what is remembered of a finding of the same shape changes nothing about the next one.
+func TestShapeDoesNotMatter(t *testing.T) {
+	fields := make([]string, 0, numFields)
+	for f := Labels; f < numFields; f++ {
+		fields = append(fields, f.Name())
+	}
+	fields = append(fields, "unknown", "status")
+	rnd := rand.New(rand.NewPCG(5, 6))
+	var names jsonscan.Names
+	var f Finding
+	taken, known := 0, 0
+	for range 3000 {
+		rnd.Shuffle(len(fields), func(i, j int) { fields[i], fields[j] = fields[j], fields[i] })
+		n := 1 + rnd.IntN(4)
+		for range 4 { // of one shape, mostly
+			text := "{"
+			for i, name := range fields[:n] {
+				value := values[rnd.IntN(len(values))]
+				for range 20 { // a right one, mostly
+					members, _, _ := jsonscan.Members(nil, `{"`+name+`":`+value+`}`)
+					if new(Finding).Check(members, 0) == nil {
+						break
+					}
+					value = values[rnd.IntN(len(values))]
+				}
+				if i > 0 {
+					text += ","
+				}
+				text += `"` + name + `":` + value
+			}
+			if rnd.IntN(10) == 0 {
+				text += `,"` + fields[rnd.IntN(len(fields))] + `":"AWS"`
+			}
+			members, _, shape, err := names.Members(nil, text+"}")
+			if err != nil {
+				t.Fatal(text, err)
+			}
+			if f.shape == shape {
+				known++
+			}
+			var want Finding
+			err, wantErr := f.Check(members, shape), want.Check(members, 0)
+			if fmt.Sprint(err) != fmt.Sprint(wantErr) {
+				t.Fatalf("%s: %v, want %v", text, err, wantErr)
+			}
+			if err != nil {
+				continue
+			}
+			taken++
+			if f.index != want.index || f.enum != want.enum || !slices.Equal(f.Deciding, want.Deciding) || !slices.Equal(f.Fixes, want.Fixes) ||
+				f.Time(DetectionTimestamp) != want.Time(DetectionTimestamp) || f.Time(FirstSeenTimestamp) != want.Time(FirstSeenTimestamp) {
+				t.Fatalf("%s: %+v, want %+v", text, f, want)
+			}
+		}
+	}
+	if taken < 2000 || known < 2000 {
+		t.Fatal("only ", taken, " taken, ", known, " of a known shape")
 	}
 }

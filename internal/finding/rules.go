@@ -17,50 +17,17 @@ const (
 	maxRiskScore    = 100
 )
 
-// value is a member with what its check found out: the time of a date-time.
-type value struct {
-	*jsonscan.Member
-	time time.Time
-}
+func want(kind string, m *jsonscan.Member) string { return "is " + m.Kind.String() + ", want " + kind }
 
-func want(kind string, v *value) string { return "is " + v.Kind.String() + ", want " + kind }
-
-func isString(v *value) string {
-	if v.Kind != jsonscan.String {
-		return want("string", v)
-	}
-	return ""
-}
-
-func isArray(v *value) string {
-	if v.Kind != jsonscan.Array {
-		return want("array", v)
-	}
-	return ""
-}
-
-func isBool(v *value) string {
-	if v.Kind != jsonscan.Bool {
-		return want("true or false", v)
-	}
-	return ""
-}
-
-func isTenant(v *value) string {
-	if v.Kind != jsonscan.String {
-		return want("string", v)
-	}
-	if text := v.Text(); !strings.HasPrefix(text, tenantPrefix) {
+func checkTenant(m *jsonscan.Member) string {
+	if text := m.Text(); !strings.HasPrefix(text, tenantPrefix) {
 		return fmt.Sprintf("is %s, want %q at its beginning", quoted(text), tenantPrefix)
 	}
 	return ""
 }
 
-func isAccount(v *value) string {
-	if v.Kind != jsonscan.String {
-		return want("string", v)
-	}
-	text := v.Text()
+func checkAccount(m *jsonscan.Member) string {
+	text := m.Text()
 	if len(text) >= 1 && len(text) <= maxAccountRunes {
 		return ""
 	}
@@ -70,25 +37,12 @@ func isAccount(v *value) string {
 	return ""
 }
 
-func isDateTime(v *value) string {
-	if v.Kind != jsonscan.String {
-		return want("string", v)
-	}
-	text := v.Text()
-	t, ok := ParseDateTime(text)
-	if !ok {
-		return "is " + quoted(text) + ", want an RFC 3339 date-time"
-	}
-	v.time = t
-	return ""
-}
-
-func isRelatedResources(v *value) string {
-	if v.Kind != jsonscan.Array {
-		return want("array of arrays of strings", v)
+func checkRelatedResources(m *jsonscan.Member) string {
+	if plainLists(m.Value) {
+		return ""
 	}
 	reason := ""
-	eachElement(v.Value, func(i int, outer string, kind jsonscan.Kind) bool {
+	eachElement(m.Value, func(i int, outer string, kind jsonscan.Kind) bool {
 		if kind != jsonscan.Array {
 			reason = fmt.Sprintf("element %d is %s, want array of strings", i, kind)
 			return false
@@ -102,6 +56,29 @@ func isRelatedResources(v *value) string {
 		return reason == ""
 	})
 	return reason
+}
+
+// plainLists reports whether an array that was scanned before holds nothing but arrays of strings that are not empty, without
+// blanks between them. When it says no it may be right nevertheless.
+func plainLists(array string) bool {
+	for i := 1; i+1 < len(array) && array[i] == '[' && array[i+1] == '"'; i++ {
+		for i++; i < len(array) && array[i] == '"'; i++ {
+			var ok bool
+			if i, ok = jsonscan.SkipString(array, i); !ok || i >= len(array) || array[i] != ',' {
+				break
+			}
+		}
+		if i+1 >= len(array) || array[i] != ']' {
+			return false
+		}
+		if i++; array[i] == ']' {
+			return true
+		}
+		if array[i] != ',' {
+			return false
+		}
+	}
+	return false
 }
 
 // eachElement calls f for each element of an array that was scanned before, until f says false.
@@ -118,15 +95,12 @@ func eachElement(array string, f func(i int, element string, kind jsonscan.Kind)
 	}
 }
 
-func isRiskParams(v *value) string {
-	if v.Kind != jsonscan.Object {
-		return want("object", v)
-	}
-	if scoreFirst(v.Value) {
+func checkRiskParams(m *jsonscan.Member) string {
+	if scoreFirst(m.Value) {
 		return ""
 	}
 	seen, reason := false, ""
-	eachMember(v.Value, func(name, text string, kind jsonscan.Kind) bool {
+	eachMember(m.Value, func(name, text string, kind jsonscan.Kind) bool {
 		switch {
 		case name != "risk_score" && (strings.IndexByte(name, '\\') < 0 || jsonscan.Unquote(name) != "risk_score"):
 		case seen:
@@ -260,11 +234,34 @@ func plainDateTime(text string) (time.Time, bool) {
 			}
 		}
 	}
-	if year < 0 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59 {
+	if year < 1 || month < 1 || month > 12 || day < 1 || day > 28 && day > daysOf(year, month) ||
+		hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59 {
 		return time.Time{}, false
 	}
-	t := time.Date(year, time.Month(month), day, hour, minute, second, nanos, time.UTC)
-	return t, day <= 28 || t.Day() == day // the 30th of February is in March
+	days := daysSince1970(year, month, day)
+	return time.Unix(int64(days)*86400+int64(hour*3600+minute*60+second), int64(nanos)).UTC(), true
+}
+
+func daysOf(year, month int) int {
+	switch month {
+	case 2:
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			return 29
+		}
+		return 28
+	case 4, 6, 9, 11:
+		return 30
+	}
+	return 31
+}
+
+// daysSince1970 counts days of the Gregorian calendar from the year 1 on, in years that begin in March, so that the day that
+// is sometimes there comes last.
+func daysSince1970(year, month, day int) int {
+	if month <= 2 {
+		year, month = year-1, month+12
+	}
+	return 365*year + year/4 - year/100 + year/400 + (153*(month-3)+2)/5 + day - 719469
 }
 
 // two reads two digits at i; what is none makes it negative.

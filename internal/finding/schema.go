@@ -5,7 +5,11 @@
 // The schema there refers to workload and risk_definitions on a developer's desktop; they stay opaque here.
 package finding
 
-import _ "embed"
+import (
+	_ "embed"
+
+	"github.com/siempipe/siempipe/internal/jsonscan"
+)
 
 // Schema is the schema as JSON Schema draft-07, for validators and documentation. Check enforces the same rules, with
 // date-time asserted; a test holds the two to each other.
@@ -41,33 +45,35 @@ const (
 	firstTime = DetectionTimestamp // from here on all are date-times
 )
 
-// rule says what the value of a field must be. Exactly one of its members beside name is set.
+// rule says what the value of a field must be.
 type rule struct {
 	name  string
-	enum  []string              // one of these; another case or blanks around it is mended
-	alias map[string]string     // lower-case words that mean one member of enum, in Panoptica's own texts
-	check func(v *value) string // what is wrong, "" when nothing is
+	kind  jsonscan.Kind
+	want  string                          // kind in words
+	enum  []string                        // one of these; another case or blanks around it is mended
+	alias map[string]string               // lower-case words that mean one member of enum, in Panoptica's own texts
+	check func(m *jsonscan.Member) string // what is wrong with a value of that kind, "" when nothing is; nil for no more rules
 }
 
 // rules are the schema as data, in the order of the vendor's page.
 var rules = [numFields]rule{
-	Labels:             {name: "labels", check: isArray},
-	AlertID:            {name: "alert_id", check: isString},
-	AssetID:            {name: "asset_id", check: isString},
-	Provider:           {name: "provider", enum: []string{"AWS", "KUBE", "AZURE", "GCP"}},
-	Resolved:           {name: "resolved", check: isBool},
-	Severity:           {name: "severity", enum: []string{"Information", "Low", "Medium", "High", "Critical"}, alias: map[string]string{"informational": "Information", "info": "Information"}},
-	TenantID:           {name: "tenant_id", check: isTenant},
-	AccountID:          {name: "account_id", check: isAccount},
-	Description:        {name: "description", check: isString},
-	ResourceType:       {name: "resource_type", enum: []string{"Compute", "Data", "Identity", "Network", "Service", "Storage"}},
-	RiskParams:         {name: "risk_params", check: isRiskParams},
-	RiskCategory:       {name: "risk_category", enum: []string{"Administrator Access Compromise", "Cross Account", "Data Exposure", "Neglected Resource", "Privilege Escalation", "Risky Configurations", "Subdomain Takeover", "Vulnerable Public Workload"}},
-	DetectionType:      {name: "detection_type", enum: []string{"security_finding", "attack_path", "other"}},
-	AttackScenario:     {name: "attack_scenario", check: isString},
-	RelatedResources:   {name: "related_resources", check: isRelatedResources},
-	DetectionTimestamp: {name: "detection_timestamp", check: isDateTime},
-	FirstSeenTimestamp: {name: "first_seen_timestamp", check: isDateTime},
+	Labels:             {name: "labels", kind: jsonscan.Array, want: "array"},
+	AlertID:            {name: "alert_id", kind: jsonscan.String, want: "string"},
+	AssetID:            {name: "asset_id", kind: jsonscan.String, want: "string"},
+	Provider:           {name: "provider", kind: jsonscan.String, want: "string", enum: []string{"AWS", "KUBE", "AZURE", "GCP"}},
+	Resolved:           {name: "resolved", kind: jsonscan.Bool, want: "true or false"},
+	Severity:           {name: "severity", kind: jsonscan.String, want: "string", enum: []string{"Information", "Low", "Medium", "High", "Critical"}, alias: map[string]string{"informational": "Information", "info": "Information"}},
+	TenantID:           {name: "tenant_id", kind: jsonscan.String, want: "string", check: checkTenant},
+	AccountID:          {name: "account_id", kind: jsonscan.String, want: "string", check: checkAccount},
+	Description:        {name: "description", kind: jsonscan.String, want: "string"},
+	ResourceType:       {name: "resource_type", kind: jsonscan.String, want: "string", enum: []string{"Compute", "Data", "Identity", "Network", "Service", "Storage"}},
+	RiskParams:         {name: "risk_params", kind: jsonscan.Object, want: "object", check: checkRiskParams},
+	RiskCategory:       {name: "risk_category", kind: jsonscan.String, want: "string", enum: []string{"Administrator Access Compromise", "Cross Account", "Data Exposure", "Neglected Resource", "Privilege Escalation", "Risky Configurations", "Subdomain Takeover", "Vulnerable Public Workload"}},
+	DetectionType:      {name: "detection_type", kind: jsonscan.String, want: "string", enum: []string{"security_finding", "attack_path", "other"}},
+	AttackScenario:     {name: "attack_scenario", kind: jsonscan.String, want: "string"},
+	RelatedResources:   {name: "related_resources", kind: jsonscan.Array, want: "array of arrays of strings", check: checkRelatedResources},
+	DetectionTimestamp: {name: "detection_timestamp", kind: jsonscan.String, want: "string"},
+	FirstSeenTimestamp: {name: "first_seen_timestamp", kind: jsonscan.String, want: "string"},
 }
 
 // Name is the field's name in the schema.

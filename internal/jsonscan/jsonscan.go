@@ -93,6 +93,10 @@ func short(offset int, msg string) error { return &SyntaxError{Offset: offset, M
 // Members checks that s is exactly one JSON object, blanks around it allowed, and appends its members to dst in the
 // order of the text. compact reports that s has no blank outside of strings. On error dst is returned as it was given.
 func Members(dst []Member, s string) (members []Member, compact bool, err error) {
+	return readMembers(dst, s, nil)
+}
+
+func readMembers(dst []Member, s string, names *Names) (members []Member, compact bool, err error) {
 	sc := scanner{s: s}
 	start := sc.blanks(0)
 	if start == len(s) {
@@ -101,7 +105,7 @@ func Members(dst []Member, s string) (members []Member, compact bool, err error)
 	if s[start] != '{' {
 		return dst, false, syntaxError(start, "not a JSON object")
 	}
-	members, end, err := sc.object(dst, start, 1, true)
+	members, end, err := sc.members(dst, start, names)
 	if err == nil {
 		err = sc.end(end)
 	}
@@ -158,8 +162,9 @@ func Prefix(s string, i int) (end int, err error) {
 
 // scanner holds the text and whether a blank was seen outside of strings.
 type scanner struct {
-	s      string
-	spaced bool
+	s        string
+	spaced   bool
+	stepwise bool // inside of a value that nested has not taken
 }
 
 // end checks that nothing but blanks follows.
@@ -193,12 +198,14 @@ func (sc *scanner) value(i, depth int) (end int, kind Kind, escaped bool, err er
 	case '"':
 		end, escaped, err = sc.str(i)
 		return end, String, escaped, err
-	case '{':
-		_, end, err = sc.object(nil, i, depth+1, false)
-		return end, Object, false, err
-	case '[':
-		_, end, err = sc.array(nil, i, depth+1, false)
-		return end, Array, false, err
+	case '{', '[':
+		if !sc.stepwise {
+			if end, ok := sc.nested(i, depth); ok {
+				return end, bracketKind(c), false, nil
+			}
+		}
+		end, err = sc.steps(i, depth)
+		return end, bracketKind(c), false, err
 	case 't':
 		end, err = sc.literal(i, "true")
 		return end, Bool, false, err
@@ -217,71 +224,167 @@ func (sc *scanner) value(i, depth int) (end int, kind Kind, escaped bool, err er
 	}
 }
 
-// object checks the object that starts at i; with keep it appends its members to dst.
-func (sc *scanner) object(dst []Member, i, depth int, keep bool) (members []Member, end int, err error) {
-	if depth > MaxDepth {
-		return dst, i, syntaxError(i, tooDeep)
+// bracketKind is the kind of the value that begins with a bracket.
+func bracketKind(c byte) Kind {
+	if c == '[' {
+		return Array
 	}
+	return Object
+}
+
+// steps checks the array or object that starts at i in whatever form it has. What is inside is not looked at twice.
+func (sc *scanner) steps(i, depth int) (end int, err error) {
+	before := sc.stepwise
+	sc.stepwise = true
+	if sc.s[i] == '{' {
+		end, err = sc.object(i, depth+1)
+	} else {
+		_, end, err = sc.array(nil, i, depth+1, false)
+	}
+	sc.stepwise = before
+	return end, err
+}
+
+// members appends the members of the object that starts at i to dst. names may be nil.
+func (sc *scanner) members(dst []Member, i int, names *Names) (members []Member, end int, err error) {
 	s := sc.s
 	i = sc.blanks(i + 1)
 	if i < len(s) && s[i] == '}' {
 		return dst, i + 1, nil
 	}
-	for {
-		if i >= len(s) {
-			return dst, i, short(i, "text ends inside an object")
-		}
-		if s[i] != '"' {
-			return dst, i, syntaxError(i, "unexpected "+printable(s[i])+" where a name is due")
-		}
-		nameEnd, nameEscaped := plain(s, i+1)+1, false
-		if nameEnd > len(s) || s[nameEnd-1] != '"' { // an escape, text outside ASCII, an error, or the end is near
-			var err error
-			if nameEnd, nameEscaped, err = sc.str(i); err != nil {
-				return dst, i, err
+	for at := 0; ; at++ {
+		name, nameEscaped, known := "", false, false
+		if names != nil && at < maxPlaces {
+			p := &names.places[at]
+			if size := int(p.size); size > 0 && size <= len(s)-i && s[i:i+size] == string(p.text[:size]) {
+				name, known = s[i+1:i+size-2], true
+				i += size
 			}
 		}
-		name := s[i+1 : nameEnd-1]
-		if i = nameEnd; i >= len(s) || s[i] != ':' {
-			i = sc.blanks(i)
+		if !known {
+			start, end := i, 0
+			if i < len(s) && s[i] == '"' {
+				end = plain(s, i+1) + 1
+			}
+			if end != 0 && end < len(s) && s[end-1] == '"' && s[end] == ':' {
+				name = s[i+1 : end-1]
+				i = end + 1
+			} else {
+				if i, nameEscaped, err = sc.name(i); err != nil {
+					return dst, i, err
+				}
+				name = s[start+1 : i-1]
+				if i, err = sc.colon(i); err != nil {
+					return dst, i, err
+				}
+			}
+			if names != nil {
+				text := s[start:i]
+				if nameEscaped || len(text) != len(name)+len(`"":`) {
+					text = ""
+				}
+				names.put(at, text)
+			}
 		}
-		if i >= len(s) || s[i] != ':' {
-			return dst, i, &SyntaxError{Offset: i, Msg: "no colon after a name", Short: i >= len(s)}
-		}
-		i = sc.blanks(i + 1)
+		i = sc.blanks(i)
 		valueEnd, kind, escaped := 0, String, false
 		if i < len(s) && s[i] == '"' {
 			valueEnd = plain(s, i+1) + 1
 		}
 		if valueEnd == 0 || valueEnd > len(s) || s[valueEnd-1] != '"' {
-			var err error
-			if valueEnd, kind, escaped, err = sc.value(i, depth); err != nil {
+			if valueEnd, kind, escaped, err = sc.value(i, 1); err != nil {
 				return dst, i, err
 			}
 		}
-		if keep {
-			// Field by field: a literal is made on the stack and copied, which costs more than scanning the value.
-			n := len(dst)
-			if n == cap(dst) {
-				dst = slices.Grow(dst, 1)
-			}
-			dst = dst[:n+1]
-			m := &dst[n]
-			m.Name, m.Value, m.Offset = name, s[i:valueEnd], i
-			m.Kind, m.Escaped, m.NameEscaped = kind, escaped, nameEscaped
+		// Field by field: a literal is made on the stack and copied, which costs more than scanning the value.
+		n := len(dst)
+		if n == cap(dst) {
+			dst = slices.Grow(dst, 1)
 		}
-		i = sc.blanks(valueEnd)
-		if i >= len(s) {
-			return dst, i, short(i, "text ends inside an object")
+		dst = dst[:n+1]
+		m := &dst[n]
+		m.Name, m.Value, m.Offset = name, s[i:valueEnd], i
+		m.Kind, m.Escaped, m.NameEscaped = kind, escaped, nameEscaped
+		if i = valueEnd; i+1 < len(s) && s[i] == ',' && s[i+1] == '"' {
+			i++
+			continue
 		}
-		if s[i] == '}' {
-			return dst, i + 1, nil
+		var more bool
+		if i, more, err = sc.afterMember(i); !more {
+			return dst, i, err
 		}
-		if s[i] != ',' {
-			return dst, i, syntaxError(i, "unexpected "+printable(s[i])+" after a value in an object")
-		}
-		i = sc.blanks(i + 1)
 	}
+}
+
+// object checks the object that starts at i.
+func (sc *scanner) object(i, depth int) (end int, err error) {
+	if depth > MaxDepth {
+		return i, syntaxError(i, tooDeep)
+	}
+	i = sc.blanks(i + 1)
+	if i < len(sc.s) && sc.s[i] == '}' {
+		return i + 1, nil
+	}
+	for more := true; more; {
+		if i, _, err = sc.name(i); err != nil {
+			return i, err
+		}
+		if i, err = sc.colon(i); err != nil {
+			return i, err
+		}
+		i = sc.blanks(i)
+		if i, _, _, err = sc.value(i, depth); err != nil {
+			return i, err
+		}
+		if i, more, err = sc.afterMember(i); err != nil {
+			return i, err
+		}
+	}
+	return i, nil
+}
+
+// name checks the name of a member that is due at i and returns the index after its closing quote.
+func (sc *scanner) name(i int) (end int, escaped bool, err error) {
+	s := sc.s
+	if i >= len(s) {
+		return i, false, short(i, "text ends inside an object")
+	}
+	if s[i] != '"' {
+		return i, false, syntaxError(i, "unexpected "+printable(s[i])+" where a name is due")
+	}
+	if end = plain(s, i+1) + 1; end <= len(s) && s[end-1] == '"' {
+		return end, false, nil
+	}
+	return sc.str(i) // an escape, text outside ASCII, an error, or the end is near
+}
+
+// colon returns the index after the colon that is due at i.
+func (sc *scanner) colon(i int) (int, error) {
+	s := sc.s
+	if i >= len(s) || s[i] != ':' {
+		i = sc.blanks(i)
+	}
+	if i >= len(s) || s[i] != ':' {
+		return i, &SyntaxError{Offset: i, Msg: "no colon after a name", Short: i >= len(s)}
+	}
+	return i + 1, nil
+}
+
+// afterMember returns the index of the next member after a value that ends at i, or, when there is no more, the one after
+// the object.
+func (sc *scanner) afterMember(i int) (next int, more bool, err error) {
+	s := sc.s
+	i = sc.blanks(i)
+	if i >= len(s) {
+		return i, false, short(i, "text ends inside an object")
+	}
+	if s[i] == '}' {
+		return i + 1, false, nil
+	}
+	if s[i] != ',' {
+		return i, false, syntaxError(i, "unexpected "+printable(s[i])+" after a value in an object")
+	}
+	return sc.blanks(i + 1), true, nil
 }
 
 // array checks the array that starts at i; with keep it appends its elements to dst.
@@ -376,6 +479,13 @@ func plainWindow(s string, i, end int) int {
 		window = window[:n]
 	}
 	at := 0
+	for ; at+32 <= len(window); at += 32 {
+		part := window[at : at+32]
+		a, b, c, d := load(part, 0), load(part, 8), load(part, 16), load(part, 24)
+		if ((a-lsb*0x20)|(b-lsb*0x20)|(c-lsb*0x20)|(d-lsb*0x20)|a|b|c|d)&msb != 0 {
+			break
+		}
+	}
 	for ; at+8 <= len(window); at += 8 {
 		x := load(window, at)
 		if m := ((x - lsb*0x20) | x) & msb; m != 0 {

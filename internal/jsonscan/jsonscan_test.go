@@ -147,6 +147,7 @@ func FuzzValid(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
+		asStepByStep(t, s)
 		err := Valid(s)
 		std := json.Valid([]byte(s))
 		if err == nil && !std {

@@ -27,6 +27,9 @@ type Input struct {
 
 	marks  mark
 	marked bool
+
+	names *jsonscan.Names // nil for an object that siempipe made
+	shape uint64          // of Members, see jsonscan.Names
 }
 
 var errNoObject error = &jsonscan.SyntaxError{Msg: "not a JSON object"}
@@ -40,7 +43,7 @@ func (in *Input) scan(raw string) {
 	if in.Raw != "" && in.Raw[0] != '{' { // a line, whose error need not be made for each
 		in.Members, in.Compact, in.JSONErr = in.Members[:0], false, errNoObject
 	} else {
-		in.Members, in.Compact, in.JSONErr = jsonscan.Members(in.Members[:0], in.Raw)
+		in.Members, in.Compact, in.shape, in.JSONErr = in.names.Members(in.Members[:0], in.Raw)
 	}
 	if n := len(in.Members); n < before { // what is left of earlier records would keep them alive
 		clear(in.Members[n:before])

@@ -16,7 +16,7 @@ func parsePanoptica(p *Parser, in *Input, rec *record.Record) error {
 		return in.JSONErr
 	}
 	f := &p.finding
-	if err := f.Check(in.Members); err != nil {
+	if err := f.Check(in.Members, in.shape); err != nil {
 		return err
 	}
 	var err error

@@ -81,7 +81,7 @@ func NewParser(opts Options) (*Parser, error) {
 		return nil, err
 	}
 	p := &Parser{opts: opts, severities: severities, sourceFields: sourceFieldsOf(&opts)}
-	p.in.defaultFields = first(opts.VPCFlowFields, DefaultFlowFields)
+	p.in.names, p.in.defaultFields = new(jsonscan.Names), first(opts.VPCFlowFields, DefaultFlowFields)
 	return p, nil
 }
 

@@ -201,7 +201,7 @@ func TestUnseenRecord(t *testing.T) {
 	for _, lr := range all {
 		members, _, err := jsonscan.Members(nil, lr.Body().Str())
 		require.NoError(t, err)
-		require.NoError(t, new(finding.Finding).Check(members))
+		require.NoError(t, new(finding.Finding).Check(members, 0))
 		attrs := lr.Attributes().AsRaw()
 		types[attrs[record.AttrEventType].(string)] = true
 		assert.Equal(t, "id-1", attrs[record.AttrTenantID])
