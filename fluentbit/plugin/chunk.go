@@ -3,12 +3,15 @@ package plugin
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"time"
 	"unsafe"
 
+	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/msgpackjson"
 	"github.com/siempipe/siempipe/internal/pipe"
 	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/source"
 )
 
 // chunk reads the events of one chunk: [EventTime, body] or [[EventTime, metadata], body], one after another. Its texts
@@ -19,6 +22,12 @@ type chunk struct {
 	last      time.Time // of the last good event; what is broken behind it came at about that time
 	recordKey string    // "" is log, or message
 	arena     []byte    // JSON of structured events
+
+	// object is what is known of the text of the last event, until the next one.
+	object  source.Object
+	members []jsonscan.Member
+	names   msgpackjson.Names
+	writer  msgpackjson.Writer
 }
 
 // event is one record as it came.
@@ -38,6 +47,8 @@ func (c *chunk) reset(data []byte) {
 		c.arena = nil
 	}
 	c.data, c.at, c.last, c.arena = data, 0, time.Time{}, c.arena[:0]
+	clear(c.members[:cap(c.members)])
+	c.members, c.object = c.members[:0], source.Object{}
 }
 
 // text is b as a string that shares its bytes: nothing may write to them while it is in use.
@@ -110,6 +121,7 @@ func (c *chunk) setBroken(e *event, start, end int, at time.Time, why string) {
 	if at.IsZero() {
 		at = c.last
 	}
+	c.object = source.Object{}
 	*e = event{raw: text(c.data[start:end]), broken: why, time: at, format: e.format}
 	c.at = end
 }
@@ -117,7 +129,7 @@ func (c *chunk) setBroken(e *event, start, end int, at time.Time, why string) {
 // read reads the event at c.at. An error without e.broken says that there is no event; e.time then still is what is
 // known of it.
 func (c *chunk) read(e *event) (marker bool, end int, err error) {
-	*e = event{}
+	*e, c.object = event{}, source.Object{}
 	b := c.data
 	outer, err := msgpackjson.Read(b, c.at)
 	if err != nil {
@@ -216,52 +228,115 @@ func (c *chunk) readBody(e *event, start int, head msgpackjson.Token) (end int, 
 	out := append(c.arena, '{')
 	var message string // a raw record under message, as long as there is no log
 	found := false
+	c.members, c.writer.Doubtful = c.members[:0], false
+	c.names.Begin()
 	i := head.Next
 	for n := range head.Len {
-		name, err := msgpackjson.Read(b, i)
-		if err != nil {
-			return 0, err
-		}
-		value, err := msgpackjson.Read(b, name.Next)
-		if err != nil {
-			return 0, err
-		}
-		if name.Kind == msgpackjson.String && (c.recordKey != "" || name.Len == len("log") || name.Len == len("message")) {
-			switch c.use(b[name.Data:name.Next], value, b, head.Len) {
-			case wins:
-				c.arena, e.raw = out[:from], text(b[value.Data:value.Next])
-				return msgpackjson.Skip(b, start)
-			case winsAsJSON:
-				out, _, err = msgpackjson.AppendToken(out[:from], b, name.Next, value)
-				if err != nil {
-					e.broken = err.Error()
-					return 0, err
-				}
-				c.arena, e.raw = out, text(out[from:])
-				return msgpackjson.Skip(b, start)
-			case unlessLog:
-				message, found = text(b[value.Data:value.Next]), true
-			}
-		}
 		if n > 0 {
 			out = append(out, ',')
 		}
-		if out, i, err = msgpackjson.AppendName(out, b, i, name); err == nil {
-			out = append(out, ':')
-			out, i, err = msgpackjson.AppendToken(out, b, i, value)
+		begin, at := len(out), 0
+		kind, escaped, nameEscaped := jsonscan.String, false, false
+		known, next := c.names.At(b, i, n) // none that use would take
+		end := 0
+		if known != nil {
+			out = append(out, known...)
+			at = len(out)
+			out, end = msgpackjson.AppendPlain(out, b, next)
 		}
-		if err != nil {
-			e.broken = err.Error()
-			return 0, err
+		if end == 0 { // not the same name as in the event before, or no plain string
+			var name msgpackjson.Token
+			if known == nil {
+				if name, err = msgpackjson.Read(b, i); err != nil {
+					return 0, err
+				}
+				next = name.Next
+			}
+			value, err := msgpackjson.Read(b, next)
+			if err != nil {
+				return 0, err
+			}
+			if known == nil {
+				asked := c.mayBeRecord(b, name)
+				if asked {
+					switch c.use(b[name.Data:name.Next], value, b, head.Len) {
+					case wins:
+						c.arena, e.raw = out[:from], text(b[value.Data:value.Next])
+						return msgpackjson.Skip(b, start)
+					case winsAsJSON:
+						out, _, err = c.writer.AppendToken(out[:from], b, next, value)
+						if err != nil {
+							e.broken = err.Error()
+							return 0, err
+						}
+						c.arena, e.raw = out, text(out[from:])
+						return msgpackjson.Skip(b, start)
+					case unlessLog:
+						message, found = text(b[value.Data:value.Next]), true
+					}
+				}
+				if out, _, err = c.writer.AppendName(out, b, i, name); err != nil {
+					e.broken = err.Error()
+					return 0, err
+				}
+				isText := name.Kind == msgpackjson.String || name.Kind == msgpackjson.Binary
+				nameEscaped = isText && len(out)-begin != name.Len+len(`""`)
+				out = append(out, ':')
+				at = len(out)
+				c.names.Put(n, b[i:next], out[begin:], !asked)
+			}
+			if out, end, err = c.writer.AppendToken(out, b, next, value); err != nil {
+				e.broken = err.Error()
+				return 0, err
+			}
+			kind, escaped = jsonKinds[value.Kind], value.Kind == msgpackjson.String && len(out)-at != value.Len+len(`""`)
 		}
+		i = end
+		m := c.member() // field by field, as jsonscan does
+		m.Name, m.Value, m.Offset = text(out[begin+1:at-2]), text(out[at:]), at-from
+		m.Kind, m.Escaped, m.NameEscaped = kind, escaped, nameEscaped
 	}
+	shape := c.names.End(head.Len)
 	if found {
 		c.arena, e.raw = out[:from], message
 		return i, nil
 	}
 	out = append(out, '}')
 	c.arena, e.raw = out, text(out[from:])
+	if !c.writer.Doubtful && len(c.members) > 0 {
+		c.object = source.Object{Members: c.members, Shape: shape}
+	}
 	return i, nil
+}
+
+// member is one more of members.
+func (c *chunk) member() *jsonscan.Member {
+	n := len(c.members)
+	if n == cap(c.members) {
+		c.members = slices.Grow(c.members, 1)
+	}
+	c.members = c.members[:n+1]
+	return &c.members[n]
+}
+
+// jsonKinds are what the kinds of values are in JSON.
+var jsonKinds = [...]jsonscan.Kind{
+	msgpackjson.Nil: jsonscan.Null, msgpackjson.Bool: jsonscan.Bool, msgpackjson.Int: jsonscan.Number, msgpackjson.Uint: jsonscan.Number,
+	msgpackjson.Float: jsonscan.Number, msgpackjson.String: jsonscan.String, msgpackjson.Binary: jsonscan.String, msgpackjson.Ext: jsonscan.String,
+	msgpackjson.Array: jsonscan.Array, msgpackjson.Map: jsonscan.Object,
+}
+
+// mayBeRecord reports whether use has to be asked about a member of that name.
+func (c *chunk) mayBeRecord(b []byte, name msgpackjson.Token) bool {
+	if name.Kind != msgpackjson.String {
+		return false
+	}
+	switch text := b[name.Data:name.Next]; {
+	case c.recordKey != "":
+		return string(text) == c.recordKey
+	default:
+		return string(text) == "log" || string(text) == "message"
+	}
 }
 
 // use is what becomes of one member of a body.

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/siempipe/siempipe/internal/fluenttest"
+	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/msgpackjson"
 	"github.com/siempipe/siempipe/internal/msgpacktest"
 )
@@ -168,7 +169,70 @@ func TestGroupMarkersAreNoRecords(t *testing.T) {
 	assert.Len(t, read(cut, ""), 1, "a marker that is cut is broken")
 }
 
-// FuzzChunk: every byte of a chunk belongs to an event or a marker, and nothing makes it panic or go on for ever.
+// shapes holds the names of each shape that a chunk gave.
+type shapes map[jsonscan.Shape][]string
+
+// check holds what a chunk knows of the last event's text to what a scan of it finds.
+func (s shapes) check(t *testing.T, c *chunk, e *event) {
+	t.Helper()
+	o := c.object
+	if o.Members == nil {
+		return
+	}
+	want, compact, err := jsonscan.Members(nil, e.raw)
+	require.NoError(t, err, e.raw)
+	require.True(t, compact, e.raw)
+	require.Equal(t, want, o.Members, e.raw)
+	var names []string
+	for i := range want {
+		names = append(names, want[i].Name)
+	}
+	require.NotZero(t, o.Shape)
+	if before, ok := s[o.Shape]; ok {
+		require.Equal(t, before, names, "of one shape")
+	}
+	s[o.Shape] = names
+}
+
+// TestObject: a structured event's members are known without a scan, but where a scan would say no.
+func TestObject(t *testing.T) {
+	var data []byte
+	for i, body := range []string{
+		`{"a":1,"b":"x","c":null,"d":[1,"\"",{"e":true}]}`, `{"a":"\n","b":{"c":[]},"c":"é","d":1.5}`, `{"b":1,"a":2}`, `{"b":1,"a":2}`,
+		`{"b":1,"a":2,"b":3}`, `{"\"":1,"é":2}`, `{"\"":1,"é":2}`, `{"message":"x","n":1}`, `{"message":"x","n":1}`, benchRecord, benchRecord,
+	} {
+		data = msgpacktest.AppendStructured(data, at.Add(time.Duration(i)), body)
+	}
+	data = append(data, unhex(t, head+"82 a161 c403 010203 c401 62 d700 6553f100 075bcd15")...) // binary, a name in bytes, a time
+	data = append(data, unhex(t, head+"82 01 02 c3 04")...)                                     // a number and a boolean as names
+	c := chunk{}
+	known := shapes{}
+	for range 2 {
+		c.reset(data)
+		n := 0
+		for e := (event{}); c.next(&e); n++ {
+			assert.NotNil(t, c.object.Members, e.raw)
+			known.check(t, &c, &e)
+		}
+		assert.Equal(t, 13, n)
+	}
+	assert.Less(t, len(known), 22, "of some shapes there are several")
+
+	for _, body := range []string{"81 a161 a1ff", "81 a2c328 01", "81 a161 92 01 a2c328", "81 a3 6c6f67 a178", "80",
+		"81 a161 " + strings.Repeat("91", jsonscan.MaxDepth) + "01"} {
+		c.reset(unhex(t, head+body))
+		e := event{}
+		require.True(t, c.next(&e), body)
+		assert.Nil(t, c.object.Members, body)
+	}
+	c.reset(unhex(t, head+"81 a161 "+strings.Repeat("91", jsonscan.MaxDepth-1)+"01"))
+	e := event{}
+	require.True(t, c.next(&e))
+	assert.NotNil(t, c.object.Members, "the deepest that a scan takes")
+	known.check(t, &c, &e)
+}
+
+// FuzzChunk: what is known of an event is what a scan finds, every byte of a chunk belongs to an event or a marker, and nothing makes it panic or go on for ever.
 func FuzzChunk(f *testing.F) {
 	chunks, err := fluenttest.Chunks(chunksDir)
 	require.NoError(f, err)
@@ -179,9 +243,15 @@ func FuzzChunk(f *testing.F) {
 	f.Add(unhex(f, "c0 c0 92 01"), "")
 	f.Fuzz(func(t *testing.T, data []byte, key string) {
 		c := chunk{recordKey: key}
+		known := shapes{}
+		c.reset(append(bytes.Clone(data), data...)) // the second time with what is remembered of the first
+		for e := (event{}); c.next(&e); {
+			known.check(t, &c, &e)
+		}
 		c.reset(data)
 		from, broken := 0, false
 		for e := (event{}); c.next(&e); {
+			known.check(t, &c, &e)
 			if c.at <= from || broken && c.at == len(data) && from == len(data) {
 				t.Fatalf("%x: stays at %d", data, c.at)
 			}

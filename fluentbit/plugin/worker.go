@@ -101,7 +101,7 @@ func (w *worker) parse(e *event, a *attempt, n *counts) {
 			w.recs = w.recs[:before]
 		}
 	}()
-	in := source.Context{Format: e.format, Fields: e.fields, Received: w.received(e, a)}
+	in := source.Context{Format: e.format, Fields: e.fields, Received: w.received(e, a), Object: w.chunk.object}
 	header, file := intake.Parse(w.parser, e.raw, in, &w.rec)
 	made := 0
 	if file {

@@ -45,14 +45,14 @@ type Finding struct {
 	// order holds the fields of the finding before by the index of the member: one source writes them in one order, and to
 	// compare a name with the right one costs less than to look it up.
 	order [32]Field
-	shape uint64 // of the finding before, 0 when it was not looked at to its end
+	shape jsonscan.Shape // of the finding before, 0 when it was not looked at to its end
 }
 
 // Check holds the members of one object against the schema. Unknown members are left alone; a schema field that stands
 // twice is an error, since readers disagree which one counts. The error is a *Error, for the first field that is wrong.
 //
-// shape is the same number only for members of the same names in the same order, as jsonscan.Names gives it; 0 is unknown.
-func (f *Finding) Check(members []jsonscan.Member, shape uint64) error {
+// shape is that of the members, 0 when it is not known.
+func (f *Finding) Check(members []jsonscan.Member, shape jsonscan.Shape) error {
 	f.Fixes = f.Fixes[:0]
 	known := shape != 0 && shape == f.shape // index, order and Deciding are those of the finding before
 	if !known {

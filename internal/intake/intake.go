@@ -48,6 +48,7 @@ func Apart(p Parser, raw string, in source.Context, otherwise string, origin fun
 	if format == "" {
 		format = otherwise
 	}
+	in.Object = source.Object{} // of the file
 	var rec record.Record
 	for i := range items {
 		item := &items[i]

@@ -14,9 +14,9 @@ const (
 // zero value knows no object; it is for one goroutine.
 type Names struct {
 	places  [maxPlaces]place
-	count   int    // members of the object; -1 after one that could not be read
-	shape   uint64 // of it
-	changed bool   // a name of the object that is being read is not the one at its place
+	count   int   // members of the object; -1 after one that could not be read
+	shape   Shape // of it
+	changed bool  // a name of the object that is being read is not the one at its place
 }
 
 // place is a name with its quotes and colon; size 0 is none that can be remembered.
@@ -25,31 +25,38 @@ type place struct {
 	text [maxName]byte
 }
 
-// shapes counts the Names in use, so that no two of them give the same number.
+// Shape is a number for the names of an object in their order: two objects of one Shape, whoever read them, have the same.
+// Two that have the same names may be of two Shapes. 0 is unknown.
+type Shape uint64
+
+// shapes counts those who give numbers, so that no two of them give the same.
 var shapes atomic.Uint64
 
-// Members is the function Members, and says which shape the object has: two objects with the same number, whoever read them,
-// have the same names in the same order; 0 is not known. An object that repeats the names of the one before has its number.
-// A nil Names knows nothing.
-func (n *Names) Members(dst []Member, s string) (members []Member, compact bool, shape uint64, err error) {
+// Next is a number that no object has yet, for whoever gave s last; the first time s is 0.
+func (s Shape) Next() Shape {
+	if s == 0 {
+		s = Shape(shapes.Add(1) << 32)
+	}
+	return s + 1
+}
+
+// Members is the function Members, and says which shape the object has: one that repeats the names of the object before has
+// its shape. A nil Names knows nothing.
+func (n *Names) Members(dst []Member, s string) (members []Member, compact bool, shape Shape, err error) {
 	if n == nil {
 		members, compact, err = readMembers(dst, s, nil)
 		return members, compact, 0, err
 	}
-	n.changed = false
+	n.changed = n.shape == 0
 	members, compact, err = readMembers(dst, s, n)
-	count := len(members) - len(dst)
 	if err != nil {
-		count = -1
+		n.count = -1
+		return members, compact, 0, err
 	}
-	if n.changed || count != n.count || err != nil {
-		n.count = count
-		if n.shape == 0 {
-			n.shape = shapes.Add(1) << 32
-		}
-		n.shape++
+	if n.changed || len(members)-len(dst) != n.count {
+		n.count, n.shape = len(members)-len(dst), n.shape.Next()
 	}
-	return members, compact, n.shape, err
+	return members, compact, n.shape, nil
 }
 
 // put remembers the name that stands at a place: text with its quotes and colon, "" for one that is not to be remembered.

@@ -5,8 +5,10 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/siempipe/siempipe/internal/jsonscan"
 )
@@ -15,40 +17,60 @@ import (
 // Source: https://github.com/fluent/fluentd/wiki/Forward-Protocol-Specification-v1#eventtime-ext-format
 const TypeEventTime = 0
 
-// Append appends the value at i as JSON text to dst and returns the index after it.
+// Writer appends values as JSON text. The zero value is ready; it is for one goroutine.
 //
 // Strings are taken over byte for byte but for what JSON must escape, so that bytes that are not UTF-8 are still there
 // for whoever reads the text to find. Binary and extensions become base64, an EventTime an RFC 3339 time. A name that is
 // no string becomes the text of its value. A float has a point or an exponent, so that it stays one. Repeated names stay.
 //
 // An *Error that is Framed is about what JSON cannot say: NaN, infinities, a map or an array as a name, nesting deeper
-// than jsonscan.MaxDepth. dst then holds half a text.
-func Append(dst, b []byte, i int) (out []byte, end int, err error) { return appendValue(dst, b, i, 1) }
+// than jsonscan.MaxDepth. The buffer then holds half a text.
+type Writer struct {
+	// Doubtful says that something was written that jsonscan may not take as a part of an object: bytes that are no UTF-8, or
+	// the deepest nesting. Whoever wants to know sets it to false before.
+	Doubtful bool
+}
 
-func appendValue(dst, b []byte, i, depth int) ([]byte, int, error) {
+// Append is Writer.Append of a new Writer.
+func Append(dst, b []byte, i int) (out []byte, end int, err error) {
+	var w Writer
+	return w.Append(dst, b, i)
+}
+
+// Append appends the value at i to dst and returns the index after it.
+func (w *Writer) Append(dst, b []byte, i int) (out []byte, end int, err error) {
+	return w.value(dst, b, i, 1)
+}
+
+func (w *Writer) value(dst, b []byte, i, depth int) ([]byte, int, error) {
+	if out, end := AppendPlain(dst, b, i); end > 0 {
+		return out, end, nil
+	}
 	t, err := Read(b, i)
 	if err != nil {
 		return dst, i, err
 	}
-	return appendToken(dst, b, i, t, depth)
+	return w.token(dst, b, i, t, depth)
 }
 
 // AppendToken is Append for the token t that was read at i.
-func AppendToken(dst, b []byte, i int, t Token) (out []byte, end int, err error) {
-	return appendToken(dst, b, i, t, 1)
+func (w *Writer) AppendToken(dst, b []byte, i int, t Token) (out []byte, end int, err error) {
+	return w.token(dst, b, i, t, 1)
 }
 
-func appendToken(dst, b []byte, i int, t Token, depth int) ([]byte, int, error) {
+func (w *Writer) token(dst, b []byte, i int, t Token, depth int) ([]byte, int, error) {
 	var err error
 	switch t.Kind {
 	case String:
-		return AppendQuoted(dst, b[t.Data:t.Next]), t.Next, nil
+		return w.AppendQuoted(dst, b, t), t.Next, nil
 	case Map, Array:
-		if depth > jsonscan.MaxDepth {
-			return dst, i, &Error{Offset: i, Msg: "nested deeper than " + strconv.Itoa(jsonscan.MaxDepth), Framed: true}
+		if depth >= jsonscan.MaxDepth {
+			if w.Doubtful = true; depth > jsonscan.MaxDepth {
+				return dst, i, &Error{Offset: i, Msg: "nested deeper than " + strconv.Itoa(jsonscan.MaxDepth), Framed: true}
+			}
 		}
 		if t.Kind == Map {
-			return appendMap(dst, b, t, depth)
+			return w.object(dst, b, t, depth)
 		}
 		dst = append(dst, '[')
 		i = t.Next
@@ -56,7 +78,7 @@ func appendToken(dst, b []byte, i int, t Token, depth int) ([]byte, int, error) 
 			if n > 0 {
 				dst = append(dst, ',')
 			}
-			if dst, i, err = appendValue(dst, b, i, depth+1); err != nil {
+			if dst, i, err = w.value(dst, b, i, depth+1); err != nil {
 				return dst, i, err
 			}
 		}
@@ -66,7 +88,7 @@ func appendToken(dst, b []byte, i int, t Token, depth int) ([]byte, int, error) 
 	return dst, t.Next, err
 }
 
-func appendMap(dst, b []byte, t Token, depth int) ([]byte, int, error) {
+func (w *Writer) object(dst, b []byte, t Token, depth int) ([]byte, int, error) {
 	dst = append(dst, '{')
 	i := t.Next
 	for n := range t.Len {
@@ -77,11 +99,11 @@ func appendMap(dst, b []byte, t Token, depth int) ([]byte, int, error) {
 		if err != nil {
 			return dst, i, err
 		}
-		if dst, i, err = AppendName(dst, b, i, name); err != nil {
+		if dst, i, err = w.AppendName(dst, b, i, name); err != nil {
 			return dst, i, err
 		}
 		dst = append(dst, ':')
-		if dst, i, err = appendValue(dst, b, i, depth+1); err != nil {
+		if dst, i, err = w.value(dst, b, i, depth+1); err != nil {
 			return dst, i, err
 		}
 	}
@@ -89,10 +111,10 @@ func appendMap(dst, b []byte, t Token, depth int) ([]byte, int, error) {
 }
 
 // AppendName appends the token t, read at i, as the name of a member, in quotes.
-func AppendName(dst, b []byte, i int, t Token) (out []byte, end int, err error) {
+func (w *Writer) AppendName(dst, b []byte, i int, t Token) (out []byte, end int, err error) {
 	switch t.Kind {
 	case String, Binary: // a name in bytes is a name whose writer knew one type only
-		return AppendQuoted(dst, b[t.Data:t.Next]), t.Next, nil
+		return w.AppendQuoted(dst, b, t), t.Next, nil
 	case Map, Array: // as text in quotes it would double with each level of names in names
 		return dst, i, &Error{Offset: i, Msg: "JSON has no name for " + t.Kind.String(), Framed: true}
 	case Ext:
@@ -173,6 +195,10 @@ const (
 	msb = 0x8080808080808080
 )
 
+// odd has a high bit set when a byte of x is a quote, a backslash, a control or outside ASCII; which byte it is the bits do
+// not tell (borrows run upwards).
+func odd(x uint64) uint64 { return ((x ^ lsb*'"') - lsb) | ((x ^ lsb*'\\') - lsb) | (x - lsb*0x20) | x }
+
 // special has the high bit set in the lowest byte of x that is a quote, a backslash or a control. Bytes above that lowest
 // one may be marked wrongly (borrows run upwards); the lowest is exact.
 func special(x uint64) uint64 {
@@ -181,13 +207,104 @@ func special(x uint64) uint64 {
 	return ((quote-lsb)&^quote | (slash-lsb)&^slash | (x-lsb*0x20)&^x) & msb
 }
 
-// AppendQuoted appends text as a JSON string with its quotes, escaping quotes, backslashes and controls alone.
-func AppendQuoted(dst, text []byte) []byte {
-	dst = append(dst, '"')
-	if i := firstSpecial(text, 0); i == len(text) { // nearly always
-		dst = append(dst, text...)
-		return append(dst, '"')
+// AppendQuoted appends the bytes of a String or Binary token as a JSON string with its quotes, escaping quotes, backslashes
+// and controls alone.
+func (w *Writer) AppendQuoted(dst, b []byte, t Token) []byte {
+	text := b[t.Data:t.Next]
+	if !isPlain(b, t.Data, t.Next) {
+		if !utf8.Valid(text) {
+			w.Doubtful = true
+		}
+		return appendEscaped(dst, text)
 	}
+	n := len(dst)
+	dst = slices.Grow(dst, len(text)+2)[:n+len(text)+2]
+	dst[n] = '"'
+	copy(dst[n+1:], text)
+	dst[len(dst)-1] = '"'
+	return dst
+}
+
+// AppendPlain is Append for a string of ASCII that needs no escapes and that is written in one of its short forms, which most
+// values are. Where something else stands at i, end is 0.
+func AppendPlain(dst, b []byte, i int) (out []byte, end int) {
+	if len(b)-i < 3 {
+		return dst, 0
+	}
+	size := 0
+	switch c := b[i]; {
+	case c >= 0xa0 && c <= 0xbf:
+		i, size = i+1, int(c&0x1f)
+	case c == 0xd9:
+		i, size = i+2, int(b[i+1])
+	case c == 0xda:
+		i, size = i+3, int(binary.BigEndian.Uint16(b[i+1:]))
+	default:
+		return dst, 0
+	}
+	if size > len(b)-i {
+		return dst, 0
+	}
+	n := len(dst)
+	if cap(dst)-n < size+len(`""`)+8 {
+		dst = slices.Grow(dst, size+len(`""`)+8)
+	}
+	to := dst[n : n+size+len(`""`)+8]
+	to[0] = '"'
+	if to = to[1:]; size <= 64 && len(b)-i >= size+8 { // looked at on the way, eight bytes at once, and some behind the end
+		from, found, at := b[i:i+size+8], uint64(0), 0
+		for ; at+8 <= size; at += 8 {
+			x := binary.LittleEndian.Uint64(from[at:])
+			found |= odd(x)
+			binary.LittleEndian.PutUint64(to[at:], x)
+		}
+		if behind := 8 * uint(at+8-size); behind < 64 {
+			x := binary.LittleEndian.Uint64(from[at:])
+			found |= odd(x<<behind | lsb*' '>>(64-behind))
+			binary.LittleEndian.PutUint64(to[at:], x)
+		}
+		if found&msb != 0 {
+			return dst[:n], 0
+		}
+	} else {
+		if !isPlain(b, i, i+size) {
+			return dst[:n], 0
+		}
+		copy(to, b[i:i+size])
+	}
+	to[size] = '"'
+	return dst[:n+size+len(`""`)], i + size
+}
+
+// isPlain reports whether the bytes of b from i to end are ASCII that a JSON string holds as it is.
+func isPlain(b []byte, i, end int) bool {
+	for ; i+32 <= end; i += 32 {
+		part := b[i : i+32]
+		if (odd(binary.LittleEndian.Uint64(part))|odd(binary.LittleEndian.Uint64(part[8:]))|
+			odd(binary.LittleEndian.Uint64(part[16:]))|odd(binary.LittleEndian.Uint64(part[24:])))&msb != 0 {
+			return false
+		}
+	}
+	for ; i+8 <= end; i += 8 {
+		if odd(binary.LittleEndian.Uint64(b[i:]))&msb != 0 {
+			return false
+		}
+	}
+	if i < end && i+8 <= len(b) { // the last few bytes, and blanks for what stands behind them
+		behind := 8 * uint(i+8-end)
+		return odd(binary.LittleEndian.Uint64(b[i:])<<behind|lsb*' '>>(64-behind))&msb == 0
+	}
+	for ; i < end; i++ {
+		if c := b[i]; c < 0x20 || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// appendEscaped appends text as a JSON string with its quotes.
+func appendEscaped(dst, text []byte) []byte {
+	dst = append(dst, '"')
 	for from := 0; from < len(text); {
 		i := firstSpecial(text, from)
 		dst = append(dst, text[from:i]...)

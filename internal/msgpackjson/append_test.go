@@ -252,8 +252,19 @@ func FuzzAppend(f *testing.F) {
 	}
 	f.Add(msgpacktest.AppendStructured(nil, time.Unix(1700000000, 1), `{"a":[1,-1,1.5,1e300,"x\"",null,true,{"b":{}}],"é":"☃"}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		text, end, err := Append(nil, in, 0)
+		var w Writer
+		text, end, err := w.Append(nil, in, 0)
 		skipped, skipErr := Skip(in, 0)
+		if short, to := AppendPlain([]byte("x"), in, 0); to > 0 && (err != nil || to != end || w.Doubtful || string(short) != "x"+string(text)) {
+			t.Fatalf("%x: %s to %d, want %s to %d, %v", in, short, to, text, end, err)
+		} else if to == 0 && string(short) != "x" {
+			t.Fatalf("%x: left %q", in, short)
+		}
+		if err == nil && !w.Doubtful {
+			if err := jsonscan.Valid("[" + string(text) + "]"); err != nil {
+				t.Fatalf("%x: no doubt about %s: %v", in, text, err)
+			}
+		}
 		if err != nil {
 			var e *Error
 			if !errors.As(err, &e) {
@@ -287,4 +298,74 @@ func FuzzAppend(f *testing.F) {
 			t.Fatalf("%x:\n%s\n%#v", in, text, want)
 		}
 	})
+}
+
+// TestAppendPlain: strings of every length, with each kind of byte at each place, at the end of the data and before it.
+func TestAppendPlain(t *testing.T) {
+	for size := range 100 {
+		for at := range size + 1 {
+			for _, c := range []byte{'x', ' ', 0x7f, '"', '\\', 0x1f, 0x80, 0xff} {
+				text := bytes.Repeat([]byte("a"), size)
+				if at < size {
+					text[at] = c
+				}
+				plain := at == size || c == 'x' || c == ' ' || c == 0x7f
+				for _, behind := range []string{"", "\"\x00\xff", strings.Repeat("\"", 20)} {
+					in := append(msgpacktest.AppendString(nil, string(text)), behind...)
+					want, wantEnd, err := Append(nil, in, 0)
+					if err != nil {
+						t.Fatal(err)
+					}
+					out, end := AppendPlain(make([]byte, 0, size%7*20), in, 0)
+					if end == 0 && plain && len(in) > 2 || end > 0 && (!plain || end != wantEnd || !bytes.Equal(out, want)) {
+						t.Fatalf("%q of %q: %q to %d", text, in, out, end)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestNames: a map has the shape of the one before only when its names are the same.
+func TestNames(t *testing.T) {
+	var n Names
+	read := func(ends bool, names ...string) (shape jsonscan.Shape) {
+		n.Begin()
+		for at, name := range names {
+			token := msgpacktest.AppendString(nil, name)
+			if text, end := n.At(append(token, 0xc0), 0, at); end > 0 {
+				if end != len(token) || string(text) != `"`+name+`":` {
+					t.Fatalf("%q: %s to %d", name, text, end)
+				}
+				continue
+			}
+			text, _, err := new(Writer).AppendName(nil, token, 0, Token{Kind: String, Data: len(token) - len(name), Len: len(name), Next: len(token)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			n.Put(at, token, append(text, ':'), name != "log")
+		}
+		if !ends {
+			return 0
+		}
+		return n.End(len(names))
+	}
+	first := read(true, "a", "b", "c")
+	if again := read(true, "a", "b", "c"); again != first {
+		t.Error("not known again")
+	}
+	for _, names := range [][]string{{"a", "b"}, {"a", "b", "c", "d"}, {"a", "c", "b"}, {}, {"a", "b\"", "c"}, {"a", "b", "log"}, {"a", "b", strings.Repeat("c", 32)}} {
+		if read(true, names...) == first || read(false, names...) == first || read(true, "a", "b", "c") == first {
+			t.Errorf("%q: taken for another", names)
+		}
+		first = read(true, "a", "b", "c")
+	}
+	if first = read(true, "log"); read(true, "log") == first {
+		t.Error("an unusual name has a shape")
+	}
+	read(false, "x", "y")
+	first = read(true, "x", "b", "c")
+	if read(false, "a", "b", "c"); read(true, "a", "b", "c") == first {
+		t.Error("names of a map that was not ended")
+	}
 }

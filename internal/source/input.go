@@ -25,11 +25,13 @@ type Input struct {
 	defaultFields string      // of flow logs that stand under no header
 	header        *flowHeader // the one that was read last
 
-	marks  mark
-	marked bool
+	marks       mark
+	marked      bool           // marks are those of Members
+	markedShape jsonscan.Shape // of the object that marks were read of
 
 	names *jsonscan.Names // nil for an object that siempipe made
-	shape uint64          // of Members, see jsonscan.Names
+	shape jsonscan.Shape  // of Members
+	room  []jsonscan.Member
 }
 
 var errNoObject error = &jsonscan.SyntaxError{Msg: "not a JSON object"}
@@ -38,18 +40,28 @@ var errNoObject error = &jsonscan.SyntaxError{Msg: "not a JSON object"}
 const blanks = " \t\r\n\uFEFF"
 
 func (in *Input) scan(raw string) {
-	before := len(in.Members)
-	in.Raw = trim(raw)
+	before := len(in.room)
+	in.Raw, in.shape = trim(raw), 0
 	if in.Raw != "" && in.Raw[0] != '{' { // a line, whose error need not be made for each
-		in.Members, in.Compact, in.JSONErr = in.Members[:0], false, errNoObject
+		in.room, in.Compact, in.JSONErr = in.room[:0], false, errNoObject
 	} else {
-		in.Members, in.Compact, in.shape, in.JSONErr = in.names.Members(in.Members[:0], in.Raw)
+		in.room, in.Compact, in.shape, in.JSONErr = in.names.Members(in.room[:0], in.Raw)
 	}
-	if n := len(in.Members); n < before { // what is left of earlier records would keep them alive
-		clear(in.Members[n:before])
+	if n := len(in.room); n < before { // what is left of earlier records would keep them alive
+		clear(in.room[n:before])
 	}
+	in.Members = in.room
 	in.IsObject = in.JSONErr == nil
-	in.marks, in.marked = 0, false
+	in.marked = false
+}
+
+// take is scan for a text whose members are known.
+func (in *Input) take(raw string, o Object) {
+	clear(in.room)
+	in.room = in.room[:0]
+	in.Raw, in.Members, in.shape = raw, o.Members, o.Shape
+	in.Compact, in.IsObject, in.JSONErr = true, true, nil
+	in.marked = false
 }
 
 // Get is the last member of that exact name, nil when there is none.

@@ -92,8 +92,12 @@ func markOf(name string) mark {
 func (in *Input) has(m mark) bool {
 	if !in.marked {
 		in.marked = true
-		for i := range in.Members {
-			in.marks |= markOf(in.Members[i].Key())
+		if in.shape == 0 || in.shape != in.markedShape { // else they are those of the object before
+			in.marks = 0
+			for i := range in.Members {
+				in.marks |= markOf(in.Members[i].Key())
+			}
+			in.markedShape = in.shape
 		}
 	}
 	return in.marks&m == m

@@ -100,6 +100,14 @@ type Context struct {
 	Origin string
 	// Received is when the record was taken in.
 	Received time.Time
+	// Object is what is known of this very text; the zero value where nothing is.
+	Object Object
+}
+
+// Object is a compact JSON object that who made the text need not have scanned again.
+type Object struct {
+	Members []jsonscan.Member // all of them, as jsonscan.Members finds them; nil when they are not known
+	Shape   jsonscan.Shape    // 0 when it is not known
 }
 
 // Parse is ParseIn for a record of which nothing but its format is known.
@@ -140,7 +148,11 @@ func (p *Parser) parse(raw, format string, rec *record.Record) error {
 		}
 		return fmt.Errorf("record of %d bytes, longer than %d", len(raw), p.opts.MaxRecordBytes)
 	}
-	p.in.scan(raw)
+	if o := p.in.Object; o.Members != nil {
+		p.in.take(raw, o)
+	} else {
+		p.in.scan(raw)
+	}
 	f, err := p.formatOf(format)
 	if err != nil {
 		return err
@@ -170,6 +182,9 @@ func (p *Parser) formatOf(name string) (*Format, error) {
 		}
 		p.last = f
 		return f, nil
+	}
+	if p.in.has(markFinding) && p.in.marks == markFinding { // every other format wants other names, or no object
+		return &Formats[0], nil
 	}
 	if f := rowFormat(&p.in); f != nil {
 		return f, nil

@@ -355,5 +355,6 @@ func (in *Input) compact() {
 		return
 	}
 	in.Raw = string(jsonscan.AppendCompact(make([]byte, 0, len(in.Raw)), in.Raw))
-	in.Members, in.Compact, in.JSONErr = jsonscan.Members(in.Members[:0], in.Raw)
+	in.room, in.Compact, in.JSONErr = jsonscan.Members(in.room[:0], in.Raw)
+	in.Members = in.room
 }
