@@ -283,7 +283,7 @@ func (c *chunk) readBody(e *event, start int, head msgpackjson.Token) (end int, 
 				nameEscaped = isText && len(out)-begin != name.Len+len(`""`)
 				out = append(out, ':')
 				at = len(out)
-				c.names.Put(n, b[i:next], out[begin:], !asked)
+				c.names.Put(n, b[i:next], out[begin:], !asked && !c.writer.Doubtful)
 			}
 			if out, end, err = c.writer.AppendToken(out, b, next, value); err != nil {
 				e.broken = err.Error()

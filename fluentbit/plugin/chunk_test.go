@@ -3,6 +3,7 @@ package plugin
 import (
 	"bytes"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -180,16 +181,15 @@ func (s shapes) check(t *testing.T, c *chunk, e *event) {
 		return
 	}
 	want, compact, err := jsonscan.Members(nil, e.raw)
-	require.NoError(t, err, e.raw)
-	require.True(t, compact, e.raw)
-	require.Equal(t, want, o.Members, e.raw)
+	if err != nil || !compact || !slices.Equal(want, o.Members) || o.Shape == 0 {
+		t.Fatalf("%s: shape %d, %+v, want compact %v, %v, %+v", e.raw, o.Shape, o.Members, compact, err, want)
+	}
 	var names []string
 	for i := range want {
 		names = append(names, want[i].Name)
 	}
-	require.NotZero(t, o.Shape)
-	if before, ok := s[o.Shape]; ok {
-		require.Equal(t, before, names, "of one shape")
+	if before, ok := s[o.Shape]; ok && !slices.Equal(before, names) {
+		t.Fatalf("%q and %q of one shape", before, names)
 	}
 	s[o.Shape] = names
 }
@@ -220,10 +220,12 @@ func TestObject(t *testing.T) {
 
 	for _, body := range []string{"81 a161 a1ff", "81 a2c328 01", "81 a161 92 01 a2c328", "81 a3 6c6f67 a178", "80",
 		"81 a161 " + strings.Repeat("91", jsonscan.MaxDepth) + "01"} {
-		c.reset(unhex(t, head+body))
-		e := event{}
-		require.True(t, c.next(&e), body)
-		assert.Nil(t, c.object.Members, body)
+		c.reset(unhex(t, head+body+head+body))
+		for range 2 { // what is remembered of the first makes the second no better
+			e := event{}
+			require.True(t, c.next(&e), body)
+			assert.Nil(t, c.object.Members, body)
+		}
 	}
 	c.reset(unhex(t, head+"81 a161 "+strings.Repeat("91", jsonscan.MaxDepth-1)+"01"))
 	e := event{}

@@ -113,10 +113,12 @@ type Encoder struct {
 	tables   [][]column // as Tables
 
 	names   names
+	shapes  jsonscan.Names
+	shape   jsonscan.Shape    // of the body that names were looked up for
 	members []jsonscan.Member // of the body
 	nested  []jsonscan.Member // of a member of the body, or an array's elements
-	text    []byte            // one decoded value
-	values  []byte            // all escaped values
+	text    []byte            // a part of a value that is not plain
+	values  []byte            // all pairs as one message, their values escaped
 	items   []item
 	parts   []part // of the split message
 }
@@ -219,7 +221,7 @@ func (e *Encoder) Append(dst []byte, ends []int, rec *record.Record, budget int)
 	case len(e.items) == 0:
 		return dst, ends, Whole, ErrEmpty
 	case total <= budget:
-		dst = e.write(dst, e.items)
+		dst = append(dst, e.values...)
 		return dst, append(ends, len(dst)), Whole, nil
 	case e.overflow == OverflowSplit && e.split(budget):
 		dst, ends = e.writeParts(dst, ends)
@@ -233,28 +235,39 @@ func (e *Encoder) Append(dst []byte, ends []int, rec *record.Record, budget int)
 
 // collect fills items and values with the pairs of rec and returns the length of the whole message.
 func (e *Encoder) collect(rec *record.Record) (total int, err error) {
-	e.items, e.values = e.items[:0], shrink(e.values)
-	e.text = shrink(e.text)
-	if e.members, _, err = jsonscan.Members(e.members[:0], rec.Body); err != nil {
+	e.items, e.values, e.text = e.items[:0], shrink(e.values), shrink(e.text)
+	var shape jsonscan.Shape
+	if e.members, _, shape, err = e.shapes.Members(e.members[:0], rec.Body); err != nil {
 		return 0, fmt.Errorf("body of the record: %w", err)
 	}
-	e.names.find(e.members)
+	if shape != e.shape {
+		e.names.find(e.members)
+		e.shape = shape
+	}
 	columns := e.tables[tableIndex(rec.EventType, rec.Format)]
 	for i := range columns {
 		c := &columns[i]
-		for j := range c.paths {
-			if !e.lookUp(&c.paths[j], rec) {
-				continue
-			}
-			start := len(e.values)
-			e.values = appendEscaped(e.values, e.text, e.mode)
-			n := len(e.values) - start
-			e.items = append(e.items, item{column: c, start: start, end: len(e.values), keep: n})
-			total += len(c.key) + 1 + n + 1
-			break
+		before := len(e.values)
+		if len(e.items) > 0 {
+			e.values = append(e.values, '|')
 		}
+		e.values = append(append(e.values, c.key...), ':')
+		start := len(e.values)
+		found := false
+		for j := 0; j < len(c.paths) && !found; j++ {
+			found = e.lookUp(&c.paths[j], rec)
+		}
+		if !found {
+			e.values = e.values[:before]
+			continue
+		}
+		if plain := plainTo(e.values, start); plain < len(e.values) {
+			e.text = append(e.text[:0], e.values[plain:]...)
+			e.values = appendEscaped(e.values[:plain], e.text, e.mode)
+		}
+		e.items = append(e.items, item{column: c, start: start, end: len(e.values), keep: len(e.values) - start})
 	}
-	return total - 1, nil // no pipe after the last pair
+	return len(e.values), nil
 }
 
 // maxScratch is the largest buffer kept from one record to the next.

@@ -407,6 +407,30 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
+// TestOneEncoderForAll: what an encoder remembers of the records before changes nothing about the next one.
+func TestOneEncoderForAll(t *testing.T) {
+	bodies := []string{
+		`{"alert_id":"a","severity":"High","description":"x|y"}`, `{"alert_id":"b","severity":"Low","description":"\u00e9\\"}`,
+		`{"severity":"Low","alert_id":"b"}`, `{"alert_id":"b","severity":"Low"}`, `{"alert_id":"b","alert_id":"c"}`, `{`, `{"alert_id":"b","severity":null}`,
+		`{"labels":["a","b,c"],"risk_params":{"risk_score":7}}`, `{"labels":["a","é"],"risk_params":{}}`, `{}`, `{"Scan ID":"x","Subject":"a\nb"}`, `{"Scan ID":"y","Subject":"12345678 "}`,
+	}
+	for _, overflow := range []string{OverflowShorten, OverflowSplit, OverflowDrop} {
+		e := newEncoder(t, Config{Overflow: overflow})
+		for i := range 500 {
+			body := bodies[i*i%len(bodies)]
+			if i%3 == 0 {
+				body = bodies[i/30%len(bodies)]
+			}
+			rec := &record.Record{EventType: []string{record.SecurityFinding, record.EmailScan, "AWS.CloudTrail"}[i%7%3], Body: body, ID: "id"}
+			got, ends, result, err := e.Append([]byte("before"), nil, rec, 60)
+			want, wantEnds, wantResult, wantErr := newEncoder(t, Config{Overflow: overflow}).Append([]byte("before"), nil, rec, 60)
+			if string(got) != string(want) || !slices.Equal(ends, wantEnds) || result != wantResult || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+				t.Fatalf("%s: %q %v %v %v, want %q %v %v %v", body, got, ends, result, err, want, wantEnds, wantResult, wantErr)
+			}
+		}
+	}
+}
+
 func BenchmarkAppend(b *testing.B) {
 	finding := `{"labels":["Sensitive","Known Admin"],"alert_id":"f-0001-3e0af324","asset_id":"arn:aws:s3:::acme","provider":"AWS","resolved":false,"severity":"High","tenant_id":"id-1234","account_id":"111122223333","description":"` + strings.Repeat("A remote attacker may read every object. ", 12) + `","resource_type":"Storage","risk_category":"Data Exposure","detection_type":"security_finding","attack_scenario":"Publicly readable bucket","related_resources":[["arn:aws:s3:::acme","arn:aws:iam::111122223333:role/reader"]],"detection_timestamp":"2024-09-15T17:16:00Z","first_seen_timestamp":"2024-01-02T03:04:05Z"}`
 	for _, c := range []struct {

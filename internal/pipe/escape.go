@@ -78,6 +78,18 @@ func notPlain(x uint64) uint64 {
 	return (((x ^ lsb*'|') - lsb) | ((x ^ lsb*'\\') - lsb) | (x - lsb*0x20) | (x + lsb) | x) & msb
 }
 
+// plainTo returns the index of the first byte from i on that plain says no to, or the length of text.
+func plainTo(text []byte, i int) int {
+	for ; i+8 <= len(text); i += 8 {
+		if m := notPlain(binary.LittleEndian.Uint64(text[i:])); m != 0 {
+			return i + bits.TrailingZeros64(m)/8
+		}
+	}
+	for ; i < len(text) && plain[text[i]]; i++ {
+	}
+	return i
+}
+
 // appendEscaped appends text, safe to stand behind a key. Invalid UTF-8 becomes U+FFFD.
 func appendEscaped(dst, text []byte, m mode) []byte {
 	from := 0

@@ -1,6 +1,7 @@
 package pipe
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -59,12 +60,12 @@ func parsePath(s string) (path, error) {
 	return p, nil
 }
 
-// lookUp puts the value at p into text; false when the record has none. null is none, an empty string is one.
+// lookUp appends the value at p to values; false when the record has none. null is none, an empty string is one.
 func (e *Encoder) lookUp(p *path, rec *record.Record) bool {
-	e.text = e.text[:0]
 	if p.fact != noFact {
-		e.text = appendFact(e.text, p.fact, rec)
-		return len(e.text) > 0
+		before := len(e.values)
+		e.values = appendFact(e.values, p.fact, rec)
+		return len(e.values) > before
 	}
 	m := e.names.last(e.members, p.wholeID)
 	if m == nil && p.inner != "" {
@@ -78,7 +79,7 @@ func (e *Encoder) lookUp(p *path, rec *record.Record) bool {
 	if m == nil || m.Kind == jsonscan.Null {
 		return false
 	}
-	e.appendText(*m)
+	e.appendText(m)
 	return true
 }
 
@@ -94,16 +95,19 @@ func last(members []jsonscan.Member, name string) *jsonscan.Member {
 
 // appendText appends a value as text: strings decoded, numbers and booleans as written, an array of such joined by
 // commas, and everything else (also an array with a comma in one of its strings, which could forge an element) as JSON.
-// It takes a copy, since m may stand in nested, which appendList uses.
-func (e *Encoder) appendText(m jsonscan.Member) {
-	if m.Kind == jsonscan.String {
-		e.text = jsonscan.AppendUnquoted(e.text, m.Value[1:len(m.Value)-1])
-		return
+func (e *Encoder) appendText(m *jsonscan.Member) {
+	value := m.Value // m may stand in nested, which appendList uses
+	switch {
+	case m.Kind == jsonscan.String && !m.Escaped:
+		e.values = append(e.values, value[1:len(value)-1]...)
+	case m.Kind == jsonscan.String:
+		e.values = jsonscan.AppendUnquoted(e.values, value[1:len(value)-1])
+	default:
+		before := len(e.values)
+		if m.Kind != jsonscan.Array || !e.appendList(value) {
+			e.values = append(e.values[:before], value...)
+		}
 	}
-	if m.Kind == jsonscan.Array && e.appendList(m.Value) {
-		return
-	}
-	e.text = append(e.text[:0], m.Value...)
 }
 
 func (e *Encoder) appendList(array string) bool {
@@ -114,24 +118,22 @@ func (e *Encoder) appendList(array string) bool {
 	}
 	for i := range elements {
 		if i > 0 {
-			e.text = append(e.text, ',')
+			e.values = append(e.values, ',')
 		}
-		from := len(e.text)
+		from := len(e.values)
 		switch el := &elements[i]; el.Kind {
 		case jsonscan.String:
-			e.text = jsonscan.AppendUnquoted(e.text, el.Value[1:len(el.Value)-1])
-			if from == len(e.text) && len(elements) == 1 { // [""] is not []
+			e.values = jsonscan.AppendUnquoted(e.values, el.Value[1:len(el.Value)-1])
+			if from == len(e.values) && len(elements) == 1 { // [""] is not []
 				return false
 			}
 		case jsonscan.Number, jsonscan.Bool:
-			e.text = append(e.text, el.Value...)
+			e.values = append(e.values, el.Value...)
 		default:
 			return false
 		}
-		for _, c := range e.text[from:] {
-			if c == ',' {
-				return false
-			}
+		if bytes.IndexByte(e.values[from:], ',') >= 0 {
+			return false
 		}
 	}
 	return true
