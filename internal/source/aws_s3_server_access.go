@@ -143,6 +143,9 @@ func parseS3ServerAccess(p *Parser, in *Input, rec *record.Record) error {
 	put(agent)
 	for column = s3Version; column < s3More; {
 		field := l.next()
+		if field == "" && column > s3Version { // older lines end before the fields that AWS added since 2018
+			break
+		}
 		if field == "" {
 			return fmt.Errorf("%s: missing: the line ends before it", s3ServerAccess.table.fields[column].name)
 		}

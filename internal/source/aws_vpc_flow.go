@@ -66,6 +66,7 @@ func (h *flowHeader) read(text string) error {
 	*h = flowHeader{text: strings.Clone(text)}
 	seen := map[string]bool{}
 	for name := range strings.FieldsSeq(h.text) {
+		name = bareFlowName(name)
 		c := flowColumnOf(name)
 		quoted := ""
 		if c == flowUnknown {

@@ -71,11 +71,17 @@ var flowNames = [numFlowColumns]struct{ field, column string }{
 // Logs do not have.
 const DefaultFlowFields = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"
 
-// flowColumnOf finds the column of a header's field; consoles and templates write the names with a dollar and braces.
-func flowColumnOf(field string) flowColumn {
+// bareFlowName takes off the dollar and the braces that consoles and templates write round a name.
+func bareFlowName(field string) string {
 	if len(field) > 3 && field[0] == '$' && field[1] == '{' && field[len(field)-1] == '}' {
-		field = field[2 : len(field)-1]
+		return field[2 : len(field)-1]
 	}
+	return field
+}
+
+// flowColumnOf finds the column of a header's field.
+func flowColumnOf(field string) flowColumn {
+	field = bareFlowName(field)
 	for c := range flowNames {
 		if flowNames[c].field == field {
 			return flowColumn(c)

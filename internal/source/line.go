@@ -167,7 +167,7 @@ func (l *lineScanner) rest() string { return strings.TrimLeft(l.s[l.i:], " ") }
 func (l *lineScanner) atEnd() bool { return l.rest() == "" }
 
 // quoted is the next field, without the quotes round it if it has some. The closing quote is the first that stands before a
-// blank or the end, and not behind a backslash.
+// blank or the end. Behind a backslash it closes only where another quoted field or the end follows: a text may end with one.
 func (l *lineScanner) quoted() string { return l.quotedBefore(nil, false) }
 
 // quotedBefore is quoted for a field that a client chooses, and which may hold quotes itself: it ends at the first quote, or
@@ -189,10 +189,13 @@ func (l *lineScanner) quotedBefore(follows func(rest string) bool, last bool) st
 		}
 		i += n
 		atEnd := i+1 == len(l.s)
-		if !atEnd && l.s[i+1] != ' ' || i > from && l.s[i-1] == '\\' {
+		if !atEnd && l.s[i+1] != ' ' {
 			continue
 		}
 		if follows == nil {
+			if i > from && l.s[i-1] == '\\' && !atEnd && !strings.HasPrefix(l.s[i+2:], `"`) {
+				continue
+			}
 			closing = i
 			break
 		}

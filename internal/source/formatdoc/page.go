@@ -30,7 +30,7 @@ Information); ~resource_type~ and ~asset_id~ go by ~resource.resourceType~; ~acc
 ~detection_timestamp~ (updatedAt) and ~first_seen_timestamp~ are the finding's; ~related_resources~ are the ARNs in it. An archived finding counts as
 dismissed.`,
 	"aws.s3_server_access": `A line for each request. User agent and referrer come from the client with whatever quotes are in them: the last quote of the line
-ends the user agent. Fields that AWS added behind the table's are in ~additionalFields~. The record's account is the bucket owner's canonical id.`,
+ends the user agent. Older lines may end behind the version id. Fields that AWS added behind the table's are in ~additionalFields~. The record's account is the bucket owner's canonical id.`,
 	"aws.vpc_dns": `One object a line. ~answers~ give addresses (A, AAAA) and names (CNAME, MX, NS, PTR) without their final dot. A ~query_timestamp~ that is no
 time stays as it is, and the event time is the parse time. ~resolver_endpoint~, as logs have it, comes out as ~resolver-endpoint~, as the table has it.`,
 	"aws.vpc_flow": `Lines whose fields the first line of a file names, in any order and of any version. A receiver of whole files hands the header on with each
