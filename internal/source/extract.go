@@ -25,44 +25,44 @@ const (
 	extractTagValue // its value
 )
 
+// extractKeyOf finds the names as events have them, instanceId, and as the APIs' own answers do, InstanceId.
 func extractKeyOf(name string) extractKey {
 	if len(name) < 3 {
 		return extractNothing
 	}
+	initial, rest := name[0]|0x20, name[1:]
 	switch name[len(name)-1] {
 	case 'n', 'N':
-		switch name {
-		case "arn", "ARN", "aws:SourceArn":
+		switch {
+		case initial == 'a' && (rest == "rn" || rest == "RN" || rest == "ws:SourceArn"):
 			return extractARN
-		case "domain":
+		case initial == 'd' && rest == "omain":
 			return extractDomain
 		}
 	case 'd':
 		switch {
-		case name == "instanceId" || name == "instance-id" || strings.HasSuffix(name, "InstanceId"):
+		case initial == 'i' && (rest == "nstanceId" || rest == "nstance-id") || strings.HasSuffix(name, "InstanceId"):
 			return extractInstance
-		case name == "accountId" || strings.HasSuffix(name, "AccountId"):
+		case initial == 'a' && rest == "ccountId" || strings.HasSuffix(name, "AccountId"):
 			return extractAccount
 		}
 	case 't':
-		if name == "account" {
+		if initial == 'a' && rest == "ccount" {
 			return extractAccount
 		}
 	case 's':
-		switch name {
-		case "tags":
+		switch {
+		case initial == 't' && rest == "ags":
 			return extractTags
-		case "ipv6Addresses", "privateIpAddress", "sourceIPAddress":
+		case initial == 'i' && rest == "pv6Addresses", initial == 'p' && rest == "rivateIpAddress", initial == 's' && rest == "ourceIPAddress":
 			return extractIP
 		}
-	case 'p', '4':
-		switch name {
-		case "publicIp", "ipAddressV4":
+	case 'p', '4', '6':
+		if initial == 'p' && rest == "ublicIp" || initial == 'i' && (rest == "pAddressV4" || rest == "pAddressV6") {
 			return extractIP
 		}
 	case 'e':
-		switch name {
-		case "publicDnsName", "privateDnsName":
+		if initial == 'p' && (rest == "ublicDnsName" || rest == "rivateDnsName") {
 			return extractDomain
 		}
 	}
@@ -90,9 +90,9 @@ func (x *indicators) extract(s string, i int) int {
 				key = extractKeyOf(s[i+1 : end-1])
 				if open[depth] == extractTag {
 					switch s[i+1 : end-1] {
-					case "key":
+					case "key", "Key":
 						key = extractTagKey
-					case "value":
+					case "value", "Value":
 						key = extractTagValue
 					}
 				}

@@ -49,11 +49,12 @@ func TestFeeds(t *testing.T) {
 func TestExtract(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"tags":[{"key":"a","value":"1"},{"value":"2","key":"b"},{"key":"only"},{"value":"none"}]}`: `,"p_any_aws_tags":["a:1","b:2","only:"]`,
-		`{"tags":{"key":"a","value":"1"}}`:                                      "",
-		`{"ipv6Addresses":["2001:db8::2","2001:db8::1","2001:db8::2"]}`:         `,"p_any_ip_addresses":["2001:db8::1","2001:db8::2"]`,
-		`{"a":[[[{"x":["arn:aws:s3:::b"]}]]],"sourceAccountId":"123456789012"}`: `,"p_any_aws_account_ids":["123456789012"],"p_any_aws_arns":["arn:aws:s3:::b"]`,
-		`{"ipv6Addresses":[{"domain":"d"},"2001:db8::1"]}`:                      `,"p_any_ip_addresses":["2001:db8::1"],"p_any_domain_names":["d"]`,
-		`{"publicIp":null,"privateIpAddress":5,"domain":"","instanceId":"x"}`:   "",
+		`{"tags":{"key":"a","value":"1"}}`:                                                                                                    "",
+		`{"ipv6Addresses":["2001:db8::2","2001:db8::1","2001:db8::2"]}`:                                                                       `,"p_any_ip_addresses":["2001:db8::1","2001:db8::2"]`,
+		`{"a":[[[{"x":["arn:aws:s3:::b"]}]]],"sourceAccountId":"123456789012"}`:                                                               `,"p_any_aws_account_ids":["123456789012"],"p_any_aws_arns":["arn:aws:s3:::b"]`,
+		`{"ipv6Addresses":[{"domain":"d"},"2001:db8::1"]}`:                                                                                    `,"p_any_ip_addresses":["2001:db8::1"],"p_any_domain_names":["d"]`,
+		`{"publicIp":null,"privateIpAddress":5,"domain":"","instanceId":"x"}`:                                                                 "",
+		`{"Tags":[{"Key":"a","Value":"1"}],"Interface":{"PublicIp":"192.0.2.1","Ipv6Addresses":["2001:db8::1"]},"ipAddressV6":"2001:db8::2"}`: `,"p_any_ip_addresses":["192.0.2.1","2001:db8::1","2001:db8::2"],"p_any_aws_tags":["a:1"]`,
 		`"arn:aws:s3:::text"`:                          `,"p_any_aws_arns":["arn:aws:s3:::text"]`,
 		`{"k\"ey":"a\"b","arn":"arn:aws:s3:::\u0062"}`: `,"p_any_aws_arns":["arn:aws:s3:::b"]`,
 		`12`: "", `[]`: "", `{}`: "", `true`: "",
