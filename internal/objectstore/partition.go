@@ -5,9 +5,7 @@
 package objectstore
 
 import (
-	"errors"
 	"math"
-	"net/url"
 	"strings"
 	"time"
 
@@ -55,25 +53,6 @@ func (d *Days) PartitionOf(rec *record.Record, at time.Time) Partition {
 		at = rec.EventTime()
 	}
 	return Partition{EventType: rec.EventType, Day: d.Of(at), Account: rec.AccountID}
-}
-
-// String is the partition as one text, for metadata; ParsePartition reads it back.
-func (p Partition) String() string {
-	return url.PathEscape(p.EventType) + "/" + url.PathEscape(p.Day) + "/" + url.PathEscape(p.Account)
-}
-
-// ParsePartition reads what String wrote.
-func ParsePartition(text string) (p Partition, err error) {
-	parts := strings.Split(text, "/")
-	if len(parts) != 3 {
-		return p, errors.New("partition: want three parts")
-	}
-	for i, to := range [...]*string{&p.EventType, &p.Day, &p.Account} {
-		if *to, err = url.PathUnescape(parts[i]); err != nil {
-			return p, err
-		}
-	}
-	return p, nil
 }
 
 // Key is the object key of a file of the partition under a root, which may have several segments.

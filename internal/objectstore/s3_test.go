@@ -101,16 +101,6 @@ func TestSegment(t *testing.T) {
 	}
 }
 
-func TestPartitionRoundTrip(t *testing.T) {
-	for _, p := range []Partition{partition, {}, {EventType: "a/b", Account: "../%2F\x00é"}} {
-		got, err := ParsePartition(p.String())
-		require.NoError(t, err)
-		assert.Equal(t, p, got)
-	}
-	_, err := ParsePartition("x")
-	assert.Error(t, err)
-}
-
 func TestAppendLine(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"a":1}`: "{\"a\":1}\n", "{\"a\":\n1}": "{\"a\":1}\n", "text\nof two lines": "\"text\\nof two lines\"\n", "": "\n",

@@ -170,9 +170,6 @@ var invalidRecords = Table{record.Invalid, "Invalid records, sent only with incl
 	{"Raw", "raw|raw_base64", Text, "the input; in base64 when it is not UTF-8"},
 }}
 
-// TableFor is the table for records of one event type and source format.
-func TableFor(eventType, format string) *Table { return &Tables[tableIndex(eventType, format)] }
-
 // tableIndex returns the place in Tables of the table for an event type. The format tells scans of an unknown kind from
 // findings, which both have event type other.
 func tableIndex(eventType, format string) int {

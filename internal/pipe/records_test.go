@@ -111,7 +111,7 @@ func epoch(t time.Time) string {
 
 // classIn is the class of a key for the record's table.
 func classIn(rec *record.Record, key string) Class {
-	return TableFor(rec.EventType, rec.Format).row(key).Class
+	return Tables[tableIndex(rec.EventType, rec.Format)].row(key).Class
 }
 
 // frames splits a stream as a receiver does.
