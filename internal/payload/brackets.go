@@ -7,7 +7,7 @@ type brackets struct {
 	depth             int
 	inString, escaped bool
 	newline           bool // the byte before was one
-	lost              bool // a string without end: brackets mean nothing any more
+	lost              bool // a string without end at the top: brackets mean nothing any more
 }
 
 // end looks through s[from:], the text's next piece, and returns the offset where the text ends. It must be called with
@@ -18,7 +18,7 @@ func (b *brackets) end(s string, from int) (end int, ok bool) {
 		newline := b.newline
 		b.newline = c == '\n'
 		switch {
-		case newline && beginsRecord(c): // whatever is open
+		case newline && b.nextRecord(c): // whatever is open
 			return i, true
 		case b.lost:
 		case b.escaped:
@@ -30,7 +30,7 @@ func (b *brackets) end(s string, from int) (end int, ok bool) {
 			case '"':
 				b.inString = false
 			case '\n':
-				b.lost = true
+				b.lost = !b.isElement // its neighbours may stand on the same line: more likely somebody did not escape it
 			}
 		case c == '"':
 			b.inString = true
@@ -45,6 +45,12 @@ func (b *brackets) end(s string, from int) (end int, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// nextRecord reports whether a line that begins with c is the next record. In a string that goes on over a line end only an
+// object is: a text goes on with letters, an array of records does not.
+func (b *brackets) nextRecord(c byte) bool {
+	return beginsRecord(c) && (c == '{' || !b.isElement || !b.inString)
 }
 
 // beginsRecord reports whether a line that begins with c, right behind broken JSON, is taken for the next record: an object,
