@@ -25,7 +25,7 @@ func TestBatch(t *testing.T) {
 		b.Add(&record.Record{Body: "9"}, "", time.Time{})
 		var got []string
 		for _, p := range b.Parts() {
-			got = append(got, fmt.Sprint(p.Partition, " ", p.Records, " ", strings.ReplaceAll(string(p.Lines), "\n", ",")))
+			got = append(got, fmt.Sprintf("%s/%s/%s %d %s", p.EventType, p.Day, p.Account, p.Records, strings.ReplaceAll(string(p.Lines), "\n", ",")))
 		}
 		assert.Equal(t, []string{
 			"other/2026-02-28/0 2 0,2,", "other/2026-02-28/1 2 1,3,", "other/2026-03-01/0 1 4,", "other/2026-03-01/1 1 5,",
