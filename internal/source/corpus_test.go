@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -321,5 +322,46 @@ func BenchmarkParsePanoptica(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		p.Parse(raw, "", received, &rec)
+	}
+}
+
+// TestParserRemembersNoValues parses records of a format one after the other: what the parser keeps of one, to be faster
+// with the next, must not show in it.
+func TestParserRemembersNoValues(t *testing.T) {
+	byFormat := map[string][]corpusCase{}
+	names := regexp.MustCompile(`"[a-zA-Z_-]+" ?:`)
+	for _, c := range corpus(t) {
+		byFormat[c.format] = append(byFormat[c.format], c)
+		if places := names.FindAllStringIndex(c.raw, 3); len(places) == 3 && len(byFormat[c.format]) < 10 {
+			from, to := places[2][0], places[2][1]
+			for _, name := range []string{strings.ToUpper(c.raw[from:to]), `"other":`, `"p_other":`} {
+				variant := c
+				variant.raw = c.raw[:from] + name + c.raw[to:]
+				byFormat[c.format] = append(byFormat[c.format], variant)
+			}
+		}
+	}
+	for format, cases := range byFormat {
+		parse := func(p *source.Parser, c *corpusCase) (rec record.Record) {
+			p.ParseIn(c.raw, source.Context{Format: format, Fields: c.fields, Received: received}, &rec)
+			return rec
+		}
+		fresh := make([]record.Record, len(cases))
+		for i := range cases {
+			p, err := source.NewParser(source.Options{})
+			require.NoError(t, err)
+			fresh[i] = parse(p, &cases[i])
+		}
+		p, err := source.NewParser(source.Options{})
+		require.NoError(t, err)
+		for i := range cases {
+			for j := range cases {
+				for _, k := range [...]int{i, i, j, i, j, j} {
+					if rec := parse(p, &cases[k]); rec != fresh[k] {
+						t.Fatalf("%s: %s and %s: %+v\nwant %+v", format, cases[i].name(), cases[j].name(), rec, fresh[k])
+					}
+				}
+			}
+		}
 	}
 }

@@ -38,8 +38,9 @@ type row struct {
 	parsed     instant // when the record was received that was written last
 	parsedText []byte  // what is written of it, from p_event_time's closing quote on, and the source fields
 
-	order   [64]uint8 // the column of the name at each place of the object that was read last, plus one
-	ordered *logType  // whose columns they are
+	order   [64]uint8      // the column of the name at each place of the object that was read last, plus one
+	ordered *logType       // whose columns they are
+	shape   jsonscan.Shape // of the object, where it was none of siempipe's own rows
 }
 
 // patch puts scratch[text:end] in the place of the input's bytes from to to.

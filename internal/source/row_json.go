@@ -20,8 +20,12 @@ func (p *Parser) parseJSON(lt *logType, in *Input, rec *record.Record) error {
 	in.compact()
 	r := &p.row
 	r.reset()
-	if err := p.standardFields(lt, in); err != nil {
-		return err
+	known := r.ordered == lt && in.shape != 0 && r.shape == in.shape // its names are those of the object before
+	r.shape = 0
+	if !known {
+		if err := p.standardFields(lt, in); err != nil {
+			return err
+		}
 	}
 	for i := range in.Members {
 		m := &in.Members[i]
@@ -29,7 +33,12 @@ func (p *Parser) parseJSON(lt *logType, in *Input, rec *record.Record) error {
 		if m.NameEscaped {
 			name = m.Key()
 		}
-		column, exact := r.column(lt, i, name)
+		column, exact := 0, true
+		if known && i < len(r.order) && r.order[i] != 0 {
+			column = int(r.order[i]) - 1
+		} else {
+			column, exact = r.column(lt, i, name)
+		}
 		if column < 0 {
 			if !r.done && strings.HasPrefix(name, fieldPrefix) {
 				return fmt.Errorf("%.64q: names that begin with %s are those of rows; this is none, since it has not all of %s, %s, %s and %s",
@@ -64,6 +73,9 @@ func (p *Parser) parseJSON(lt *logType, in *Input, rec *record.Record) error {
 	if missing := lt.needed &^ r.seen; missing != 0 {
 		return fmt.Errorf("%s: missing, required of %s", lt.table.fields[bits.TrailingZeros64(missing)].name, lt.name)
 	}
+	if !r.done {
+		r.shape = in.shape
+	}
 	p.buf = r.apply(p.buf[:0], in.Raw)
 	p.finish(lt, in, rec)
 	return nil
@@ -81,6 +93,7 @@ func (r *row) column(lt *logType, place int, name string) (index int, exact bool
 	if last := int(r.order[place]) - 1; last >= 0 && lt.table.fields[last].name == name {
 		return last, true
 	}
+	r.order[place] = 0
 	if index, exact = lt.table.find(name); exact {
 		r.order[place] = uint8(index) + 1
 	}
