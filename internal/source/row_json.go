@@ -64,7 +64,7 @@ func (p *Parser) parseJSON(lt *logType, in *Input, rec *record.Record) error {
 			r.scratch = append(r.scratch, c.quoted...)
 			r.end(begun, memberStart(m), m.Offset)
 		}
-		if c.walk || c.kind != anyJSON {
+		if c.walk || c.kind != anyJSON && (c.kind != varchar || m.Kind != jsonscan.String) { // else there is nothing to look at
 			if reason := p.value(c, in.Raw, m); reason != "" {
 				return fmt.Errorf("%s: %s", c.name, reason)
 			}
