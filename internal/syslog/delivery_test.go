@@ -180,7 +180,7 @@ func TestNothingIsLost(t *testing.T) {
 			p.after, p.resets = 777_777, 3
 			p.start()
 			config := config
-			config.Endpoints = []string{l.Addr().String()}
+			config.Endpoints, config.Timeout = []string{l.Addr().String()}, patience // resets alone end connections
 			repeated := repeats(&config)
 			w := newWriter(t, config)
 			for i := 0; i < len(msgs); i += 100 {
