@@ -222,8 +222,7 @@ func (r *objectReader) add(ctx context.Context, item payload.Item) error {
 		return nil
 	}
 	if item.ScanEnd {
-		r.addScanEnd(item)
-		return nil
+		return r.addScanEnd(ctx, item)
 	}
 	r.cut++
 	_, _ = r.sum.WriteString(item.Raw)
@@ -247,11 +246,15 @@ func (r *objectReader) add(ctx context.Context, item payload.Item) error {
 
 // addScanEnd adds the event that a scan envelope has ended, unless it was delivered with a record behind it. It may come twice, which
 // says the same twice; what is still being appended to has not broken off.
-func (r *objectReader) addScanEnd(item payload.Item) {
+func (r *objectReader) addScanEnd(ctx context.Context, item payload.Item) error {
 	if r.base == 0 && r.cut < r.begun.Records || item.ScanStatus == payload.Incomplete && r.mayGrow() {
-		return
+		return nil
 	}
 	r.batch.add(item)
+	if r.batch.full() { // there may be nothing but ends
+		return r.flush(ctx)
+	}
+	return nil
 }
 
 // mayGrow says that more may be appended, and that the object will be looked at again then.

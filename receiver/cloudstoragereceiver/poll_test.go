@@ -208,6 +208,21 @@ func TestScanEnvelopes(t *testing.T) {
 	assert.Equal(t, int64(len(records)), r.totals.records.Load(), "events are no records")
 }
 
+// TestOnlyScanEnds: an object of nothing but empty envelopes is delivered in batches too.
+func TestOnlyScanEnds(t *testing.T) {
+	p := startS3(t)
+	var text strings.Builder
+	for i := range 2 * maxBatchRecords {
+		fmt.Fprintf(&text, `{"scan_id":%d,"findings":[]}`+"\n", i)
+	}
+	p.put("empty.json", text.String())
+	s := newSink()
+	r := start(t, t.TempDir(), s, p.config)
+	s.waitFor(t, 2*maxBatchRecords)
+	r.idle(t)
+	assert.Equal(t, 2, s.batches)
+}
+
 // TestPollBroken: objects that cannot be read hold nothing up and end as one invalid record each.
 func TestPollBroken(t *testing.T) {
 	p := startS3(t)

@@ -46,11 +46,8 @@ func (b *batcher) add(item payload.Item) error {
 	lr := b.records.AppendEmpty()
 	if item.ScanEnd {
 		otelrecord.WriteScanEnd(&item, b.received, lr)
-		b.n++
 		b.events++
-		return nil
-	}
-	if err := otelrecord.WriteItem(&item, b.format, "", b.received, lr); err != nil {
+	} else if err := otelrecord.WriteItem(&item, b.format, "", b.received, lr); err != nil {
 		b.countInvalid(item, err)
 	}
 	b.n++

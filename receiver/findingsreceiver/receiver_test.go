@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -533,4 +534,19 @@ func TestExample(t *testing.T) {
 	}, consumertest.NewNop())
 	code, _, _ := post(t, url, strings.NewReader(a))
 	assert.Equal(t, http.StatusUnauthorized, code, "the example asks for signatures")
+}
+
+// TestOnlyScanEnds: a body of nothing but empty envelopes is passed on in batches too.
+func TestOnlyScanEnds(t *testing.T) {
+	sink := new(consumertest.LogsSink)
+	url := start(t, nil, sink)
+	var text strings.Builder
+	for i := range 2 * maxBatchRecords {
+		fmt.Fprintf(&text, `{"scan_id":%d,"findings":[]}`+"\n", i)
+	}
+	code, got, _ := post(t, url, strings.NewReader(text.String()))
+	assert.Equal(t, 200, code)
+	assert.Zero(t, got.Accepted)
+	assert.Equal(t, 2*maxBatchRecords, sink.LogRecordCount())
+	assert.Len(t, sink.AllLogs(), 2)
 }
