@@ -53,8 +53,12 @@ func (t *Tracker) Begin(now time.Time) (*Batch, error) {
 	return &Batch{t: t, number: t.batches, now: t.now(now)}, nil
 }
 
-// Load brings what is known of these findings to memory. It must come before the first Decide, once.
+// Load brings what is known of these findings to memory. It must come before the first Decide, once. When the batch before could
+// not be written it fails until one could be, so that nothing is delivered over and over of which nothing can be remembered.
 func (b *Batch) Load(ctx context.Context, obs []*Observation) error {
+	if err := b.t.probe(ctx); err != nil {
+		return err
+	}
 	removed := b.t.cache.removed
 	ids := b.missing(obs)
 	if err := b.t.room(ctx, len(obs), len(ids)); err != nil {
@@ -203,6 +207,9 @@ func (b *Batch) Commit(ctx context.Context) error {
 		ops := append(b.chunks, Op{Kind: Set, Key: logKey(t.next), Value: data}, Op{Kind: Get, Key: keyMeta})
 		if err := t.store.Batch(ctx, ops); err != nil {
 			b.Abort()
+			for _, op := range ops {
+				t.failed += len(op.Value)
+			}
 			return fmt.Errorf("write the state: %w", err)
 		}
 		if err := t.checkOwner(ops[len(ops)-1].Value); err != nil {
@@ -231,6 +238,20 @@ func (b *Batch) Commit(ctx context.Context) error {
 	if b.sweepEnds {
 		t.sweep = nil
 	}
+	return nil
+}
+
+// probe writes as much as could not be written, and takes it away again.
+func (t *Tracker) probe(ctx context.Context) error {
+	if t.failed == 0 {
+		return nil
+	}
+	for _, op := range [...]Op{{Kind: Set, Key: keyProbe, Value: make([]byte, t.failed)}, {Kind: Delete, Key: keyProbe}} {
+		if err := t.store.Batch(ctx, []Op{op}); err != nil {
+			return fmt.Errorf("write the state: %w", err)
+		}
+	}
+	t.failed = 0
 	return nil
 }
 

@@ -60,7 +60,7 @@ func (t *Tracker) apply(e *entry, o *Observation, now int64, hiddenElsewhere boo
 		o.Change = Reopened
 	case changed:
 		o.Change = Changed
-	case !resolved && t.opts.Heartbeat > 0 && now-int64(e.emitted)*1000 >= t.opts.Heartbeat.Milliseconds():
+	case !resolved && t.heartbeatDue(int64(e.emitted)*1000, now):
 		o.Change = StillOpen
 	default:
 		o.Change = Unchanged
@@ -80,6 +80,10 @@ func (t *Tracker) apply(e *entry, o *Observation, now int64, hiddenElsewhere boo
 		e.clear(isResolved)
 	}
 	return true
+}
+
+func (t *Tracker) heartbeatDue(emitted, now int64) bool {
+	return t.opts.Heartbeat > 0 && (now-emitted >= t.opts.Heartbeat.Milliseconds() || ahead(emitted, now))
 }
 
 // applyMarks ends a snooze whose time has come and takes over what a record itself says of its disposition. What a mark says

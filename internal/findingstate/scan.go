@@ -215,7 +215,7 @@ func (b *Batch) seenInScan(sc *scan, scopeNumber uint32) {
 	if sc.Start == 0 {
 		sc.Start = b.now
 	}
-	sc.Last = b.now
+	sc.Start, sc.Last = min(sc.Start, b.now), b.now
 	if _, ok := sc.scopes[scopeNumber]; ok || scopeNumber == 0 || sc.Closed {
 		return
 	}
@@ -239,7 +239,12 @@ func (b *Batch) closeScans() {
 		return cmp.Compare(b.t.open.Scans[a].No, b.t.open.Scans[c].No)
 	})
 	for _, name := range names {
-		switch sc := b.t.open.Scans[name]; {
+		sc := b.t.open.Scans[name]
+		if ahead(max(sc.Created, sc.Last), b.now) { // the clock was wrong
+			sc = b.scan(name)
+			sc.Created, sc.Start, sc.Last = min(sc.Created, b.now), min(sc.Start, b.now), min(sc.Last, b.now)
+		}
+		switch {
 		case sc.waits():
 			if sc.Status != Completed && sc.Status != Failed && !sc.Released && b.now-sc.Created >= longest {
 				b.scan(name).Released = true

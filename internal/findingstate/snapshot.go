@@ -25,7 +25,7 @@ func (b *Batch) seen(scopeNumber uint32, o *Observation) {
 	if !ok {
 		sn = snapshot{Start: b.now, Limit: o.day}
 	}
-	sn.Last = b.now
+	sn.Start, sn.Last = min(sn.Start, b.now), b.now
 	b.setSnapshot(key, sn)
 }
 
@@ -49,7 +49,7 @@ func (b *Batch) setSnapshot(key snapshotKey, sn snapshot) {
 func (b *Batch) CloseDue() bool {
 	b.closeSnapshots()
 	b.closeScans()
-	return len(b.rest.Ended)+len(b.rest.Closed)+len(b.rest.Dropped)+len(b.scans) > 0
+	return len(b.rest.Ended)+len(b.rest.Closed)+len(b.rest.Dropped)+len(b.scans)+len(b.snaps) > 0
 }
 
 // closeSnapshots ends those without scan ids. One that ran over midnight is one snapshot of two days.
@@ -58,8 +58,12 @@ func (b *Batch) closeSnapshots() {
 	all := b.t.open.Snapshots
 	var due []snapshotKey
 	for key, sn := range all {
-		if b.now-sn.Last >= quiet {
+		switch {
+		case b.now-sn.Last >= quiet:
 			due = append(due, key)
+		case ahead(sn.Last, b.now): // the clock was wrong: as if the last had come now
+			sn.Start, sn.Last = min(sn.Start, b.now), b.now
+			b.setSnapshot(key, sn)
 		}
 	}
 	slices.SortFunc(due, func(a, b snapshotKey) int {

@@ -30,6 +30,7 @@ const (
 	keyMeta  = "meta"
 	keyNames = "names"
 	keyOpen  = "open"
+	keyProbe = "probe"
 )
 
 const hexDigits = "0123456789abcdef"

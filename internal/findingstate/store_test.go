@@ -133,6 +133,40 @@ func TestEveryWriteMayFail(t *testing.T) {
 	}
 }
 
+// TestFullStorage: a batch that could not be written is not decided again, and so not delivered again, before it can be.
+func TestFullStorage(t *testing.T) {
+	b := newBench(t, options())
+	rec := finding("f-1", "")
+	decide := func() (decided bool, err error) {
+		var obs Observation
+		require.NoError(t, b.NewObserver().Observe(&rec, "", &obs))
+		batch, err := b.Begin(b.clock)
+		require.NoError(t, err)
+		if err := batch.Load(t.Context(), []*Observation{&obs}); err != nil {
+			batch.Abort()
+			return false, err
+		}
+		batch.Decide(&obs)
+		require.Equal(t, New, obs.Change)
+		return true, batch.Commit(t.Context())
+	}
+	b.store.failAfter = 0
+	decided, err := decide()
+	require.ErrorIs(t, err, errStorage)
+	require.True(t, decided)
+	for range 3 {
+		decided, err = decide()
+		require.ErrorIs(t, err, errStorage)
+		require.False(t, decided)
+	}
+	b.store.failAfter = -1
+	decided, err = decide()
+	require.NoError(t, err)
+	require.True(t, decided)
+	require.NotContains(t, b.store.data, keyProbe)
+	require.Equal(t, "unchanged", b.see(rec))
+}
+
 // TestFlushMayBreakAnywhere: a flush is many writes, and a crash after each of them must leave the state whole.
 func TestFlushMayBreakAnywhere(t *testing.T) {
 	b := newBench(t, options())

@@ -38,6 +38,7 @@ func (t *Tracker) SweepDue(now time.Time) bool {
 		return true
 	}
 	ms := t.now(now)
+	t.swept = min(t.swept, ms) // the clock may have been wrong
 	if len(t.open.Closed) > 0 && ms-t.swept >= t.opts.SweepGather.Milliseconds() {
 		return true
 	}
@@ -51,9 +52,15 @@ func (t *Tracker) BeginSweep(ctx context.Context, now time.Time) (b *Batch, unse
 	if t.sweep == nil {
 		t.sweep = &sweep{closed: map[uint32][]closed{}, n: len(t.open.Closed), fresh: slices.AppendSeq(make([]id, 0, len(t.fresh)), maps.Keys(t.fresh))}
 		for _, c := range t.open.Closed {
+			if ahead(c.Start, t.now(now)) {
+				continue // began by a clock that was wrong: it would miss what came since
+			}
 			t.sweep.closed[c.Scope] = append(t.sweep.closed[c.Scope], c)
 		}
 		t.swept = t.now(now)
+	}
+	if err := t.probe(ctx); err != nil {
+		return nil, nil, 0, 0, err
 	}
 	if err := t.room(ctx, sweepPages*entriesPerPage*4, sweepPages*entriesPerPage*4); err != nil {
 		return nil, nil, 0, 0, err

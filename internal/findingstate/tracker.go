@@ -84,6 +84,7 @@ type Tracker struct {
 	swept     int64 // when the last sweep began
 	checked   int64 // when the storage was asked whose state this is
 	lost      error // another collector has opened the state
+	failed    int   // bytes of the last batch, when it could not be written
 
 	// Damaged counts entries and pages that could not be read and were given up.
 	Damaged int
@@ -216,6 +217,10 @@ func (t *Tracker) now(now time.Time) int64 {
 	t.clock = ms
 	return ms
 }
+
+// ahead reports whether a time of the state was noted by a clock that was wrong: it lies further ahead than now lets the clock be
+// behind. What it says is not to be waited for.
+func ahead(ms, now int64) bool { return ms-now > time.Hour.Milliseconds() }
 
 // Stats are figures of the state.
 type Stats struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.uber.org/zap"
 
@@ -124,6 +125,9 @@ func (p *findingState) release(ctx context.Context) (more bool, err error) {
 	defer r.reset()
 	r.read(logs)
 	n, err := p.take(ctx, b, r, false)
+	if consumererror.IsPermanent(err) {
+		return true, p.giveUp(ctx, err)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -132,6 +136,27 @@ func (p *findingState) release(ctx context.Context) (more bool, err error) {
 	}
 	n.report(ctx, p.telemetry)
 	return true, nil
+}
+
+// giveUp throws away the batch that was to be released next, which what comes next refused for good: others wait behind it.
+// The state does not know its findings, so that the next scan brings them again.
+func (p *findingState) giveUp(ctx context.Context, reason error) error {
+	b, err := p.tracker.Begin(p.now())
+	if err != nil {
+		return err
+	}
+	w, ok, err := b.Take(ctx)
+	if err != nil || !ok {
+		b.Abort()
+		return err
+	}
+	if err := b.Commit(ctx); err != nil {
+		return err
+	}
+	p.set.Logger.Error("Findings that waited for their scan were refused for good and are discarded", zap.String("scan_id", w.ScanID), zap.Int("records", w.Records), zap.Error(reason))
+	n := counts{discarded: int64(w.Records)}
+	n.report(ctx, p.telemetry)
+	return nil
 }
 
 // sweep does one step of looking for findings that did not come again.
@@ -150,7 +175,11 @@ func (p *findingState) sweep(ctx context.Context) (more bool, err error) {
 		for i := range unseen {
 			putUnseen(sl.LogRecords().AppendEmpty(), &unseen[i], p.now())
 		}
-		if err := p.next.ConsumeLogs(ctx, logs); err != nil {
+		err := p.next.ConsumeLogs(ctx, logs)
+		switch {
+		case consumererror.IsPermanent(err): // it would be again
+			p.set.Logger.Error("Records of findings that were not seen were refused for good", zap.Int("records", len(unseen)), zap.Error(err))
+		case err != nil:
 			b.Abort()
 			return false, err
 		}

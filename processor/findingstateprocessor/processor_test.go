@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -250,6 +251,7 @@ func (p post) of(scan, status string) post {
 //	scan s1 completed         a scan event
 //	crash, restart            the processor begins again
 //	refuse, accept            the next component refuses from now on, or no longer
+//	refuse for good           with an error that is permanent
 func (r *rig) do(cfg *Config, line string) []string {
 	r.t.Helper()
 	word, rest, _ := strings.Cut(line, " ")
@@ -268,7 +270,9 @@ func (r *rig) do(cfg *Config, line string) []string {
 		r.stop()
 		r.start(cfg)
 	case word == "refuse":
-		r.sink.refuse = errors.New("queue full")
+		if r.sink.refuse = errors.New("queue full"); rest != "" {
+			r.sink.refuse = consumererror.NewPermanent(r.sink.refuse)
+		}
 	case word == "accept":
 		r.sink.refuse = nil
 	case word == "suppressed":

@@ -335,6 +335,27 @@ func TestScenarios(t *testing.T) {
 				`+1s => f-1 changed(description)|f-1 new|f-2 new`,
 			},
 		},
+		"a release that is refused for good": {
+			cfg: func(c *Config) { c.Release, c.EmitNotSeen = "on_scan_completed", true },
+			steps: []string{
+				`f-0 => f-0 new`,
+				`scan s1: f-1 =>`,
+				`scan s1: f-2 =>`,
+				`scan s1 completed =>`,
+				`refuse for good =>`,
+				`+1s =>`,
+				`accept =>`,
+				`+1s =>`, // it does not stand in the way
+				`scan s2: f-1 =>`,
+				`scan s2 completed =>`,
+				`+1s => f-1 new`, // the state does not know what nobody took
+				`refuse for good =>`,
+				`+1h =>`, // f-0 is not seen, and that nobody wants to know
+				`accept =>`,
+				`+1h =>`,
+				`f-0 => f-0 reopened`,
+			},
+		},
 		"delivery comes before the state": {steps: []string{
 			`refuse =>`,
 			`f-1 =>`,
@@ -402,6 +423,22 @@ func TestScenarios(t *testing.T) {
 				`event {"alert_id":"f-2","status":"open"} =>`,
 				`suppressed f-2 =>`,
 				`f-2 => f-2 reopened`,
+			},
+		},
+		"the clock was a year ahead": {
+			cfg: func(c *Config) { c.EmitNotSeen, c.ExpireAfter, c.Release = true, 0, onScanCompleted },
+			steps: []string{
+				`f-1 f-2 => f-1 new|f-2 new`,
+				`+1h =>`,
+				`+8760h =>`,
+				`f-1 => f-1 still_open`,
+				`scan s1 running: f-3 =>`,
+				`+-8760h =>`,
+				`f-1 f-2 => f-1 still_open`, // its last heartbeat is not waited for
+				`+1h =>`,                    // nor is the snapshot, which says nothing of what came since
+				`f-1 =>`,
+				`+23h => f-2 not_seen|f-3 new`, // s1 has waited as long as a scan may
+				`f-1 => f-1 still_open`,
 			},
 		},
 		"forgotten": {

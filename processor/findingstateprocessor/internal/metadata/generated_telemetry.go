@@ -121,7 +121,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorFindingStateRecordsDiscarded, err = builder.meter.Int64Counter(
 		"otelcol_processor_finding_state_records_discarded",
-		metric.WithDescription("Findings of scans that failed. [Alpha]"),
+		metric.WithDescription("Findings of scans that failed, and findings that waited and were refused for good. [Alpha]"),
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)

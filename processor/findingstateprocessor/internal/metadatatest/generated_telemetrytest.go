@@ -148,7 +148,7 @@ func AssertEqualProcessorFindingStateRecords(t *testing.T, tt *componenttest.Tel
 func AssertEqualProcessorFindingStateRecordsDiscarded(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_finding_state_records_discarded",
-		Description: "Findings of scans that failed. [Alpha]",
+		Description: "Findings of scans that failed, and findings that waited and were refused for good. [Alpha]",
 		Unit:        "{record}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
