@@ -207,15 +207,14 @@ func (b *Batch) Commit(ctx context.Context) error {
 		ops := append(b.chunks, Op{Kind: Set, Key: logKey(t.next), Value: data}, Op{Kind: Get, Key: keyMeta})
 		if err := t.store.Batch(ctx, ops); err != nil {
 			b.Abort()
-			for _, op := range ops {
-				t.failed += len(op.Value)
-			}
+			t.setFailed(ops)
 			return fmt.Errorf("write the state: %w", err)
 		}
 		if err := t.checkOwner(ops[len(ops)-1].Value); err != nil {
 			b.Abort()
 			return err
 		}
+		t.probed = 0
 		t.next++
 		t.logBytes += int64(len(data))
 	}
@@ -241,7 +240,20 @@ func (b *Batch) Commit(ctx context.Context) error {
 	return nil
 }
 
-// probe writes as much as could not be written, and takes it away again.
+// maxProbe bounds what is written to find out whether there is room.
+const maxProbe = 16 << 20
+
+// setFailed notes that a batch could not be written. The next probe is of twice its size, and of four times its own when the one
+// before said too much: where a file has holes, what fits into one place need not fit into the next.
+func (t *Tracker) setFailed(ops []Op) {
+	size := 0
+	for i := range ops {
+		size += len(ops[i].Value)
+	}
+	t.failed = min(max(2*size, 4*t.probed), maxProbe)
+}
+
+// probe writes as much as must fit, and takes it away again.
 func (t *Tracker) probe(ctx context.Context) error {
 	if t.failed == 0 {
 		return nil
@@ -251,7 +263,7 @@ func (t *Tracker) probe(ctx context.Context) error {
 			return fmt.Errorf("write the state: %w", err)
 		}
 	}
-	t.failed = 0
+	t.failed, t.probed = 0, t.failed
 	return nil
 }
 

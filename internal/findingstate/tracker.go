@@ -84,7 +84,8 @@ type Tracker struct {
 	swept     int64 // when the last sweep began
 	checked   int64 // when the storage was asked whose state this is
 	lost      error // another collector has opened the state
-	failed    int   // bytes of the last batch, when it could not be written
+	failed    int   // bytes to be written on trial, when the last batch could not be; 0 when it could
+	probed    int   // that were written on trial since a batch could not be
 
 	// Damaged counts entries and pages that could not be read and were given up.
 	Damaged int
