@@ -84,6 +84,15 @@ func TestStartNeedsAStorage(t *testing.T) {
 	}
 }
 
+// TestStorageInUse: one state is for one processor, also within one collector.
+func TestStorageInUse(t *testing.T) {
+	r := newRig(t, defaults())
+	p, err := NewFactory().CreateLogs(t.Context(), nop(), defaults(), consumertest.NewNop())
+	require.NoError(t, err)
+	require.ErrorContains(t, p.Start(t.Context(), host{storageID: r.ext}), "is it in use by another collector, or by this processor in another pipeline?")
+	require.NoError(t, p.Shutdown(t.Context()))
+}
+
 // TestInputStaysAsItIs: a sender that is refused sends the same logs again.
 func TestInputStaysAsItIs(t *testing.T) {
 	cfg := defaults()

@@ -3,6 +3,7 @@ package findingstateprocessor
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
@@ -26,7 +27,11 @@ func openStorage(ctx context.Context, host component.Host, id, self component.ID
 	}
 	client, err := s.GetClient(ctx, component.KindProcessor, self, storageName)
 	if err != nil {
-		return nil, fmt.Errorf("storage: %s: %w", id, err)
+		hint := ""
+		if strings.Contains(err.Error(), "timeout") { // all that file_storage says of a file that is locked
+			hint = "; is it in use by another collector, or by this processor in another pipeline? There it needs a name of its own"
+		}
+		return nil, fmt.Errorf("storage: %s: %w%s", id, err, hint)
 	}
 	return client, nil
 }
