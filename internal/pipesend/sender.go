@@ -66,8 +66,8 @@ type Sender struct {
 	includeInvalid bool
 	drop           bool // overflow: drop
 
-	text   []byte // messages of one record, without headers
-	ends   []int  // in text
+	text   []byte // messages of a record that was split, without headers
+	ends   []int  // of a record's messages in out
 	out    []byte // messages of the window, one after another
 	window []message
 	msgs   [][]byte // the messages as the writer wants them
@@ -157,31 +157,47 @@ func (s *Sender) encode(records Records, index int, encoder *pipe.Encoder, limit
 	start := len(s.out)
 	s.out = s.header.Append(s.out, at, syslog.SeverityOf(rec.Severity))
 	header := len(s.out) - start
-	var result pipe.Result
-	var err error
-	s.text, s.ends, result, err = encoder.Append(s.text[:0], s.ends[:0], rec, limit-header)
+	result, err := s.message(encoder, rec, limit-header)
 	if err != nil && !errors.Is(err, pipe.ErrTooLong) && !errors.Is(err, pipe.ErrEmpty) {
 		err = fmt.Errorf("%w: %w", errNotJSON, err)
 		if s.includeInvalid { // a record that never saw the siem processor is invalid, too
 			rec.Body = string(source.AppendInvalid(nil, rec.Body, rec.Format, err.Error(), at))
 			rec.EventType, rec.Error = record.Invalid, err.Error()
-			s.text, s.ends, result, err = encoder.Append(s.text[:0], s.ends[:0], rec, limit-header)
+			result, err = s.message(encoder, rec, limit-header)
 		}
 	}
 	if err != nil {
 		s.out = s.out[:start]
 		return err
 	}
-	from := 0
+	if result == pipe.Split { // the header is the same for every part
+		s.parts(start, header)
+	}
 	for i, end := range s.ends {
-		if i > 0 { // the header is the same for every part
-			s.out = append(s.out, s.out[start:start+header]...)
-		}
-		s.out = append(s.out, s.text[from:end]...)
-		from = end
-		s.window = append(s.window, message{end: len(s.out), record: index, last: i == len(s.ends)-1, result: result})
+		s.window = append(s.window, message{end: end, record: index, last: i == len(s.ends)-1, result: result})
 	}
 	return nil
+}
+
+// message appends the messages of a record behind the header in out, and their ends to ends.
+func (s *Sender) message(encoder *pipe.Encoder, rec *record.Record, budget int) (result pipe.Result, err error) {
+	s.out, s.ends, result, err = encoder.Append(s.out, s.ends[:0], rec, budget)
+	return result, err
+}
+
+// parts gives each message behind the first the header that starts at start of out.
+func (s *Sender) parts(start, header int) {
+	s.text = append(s.text[:0], s.out[start+header:]...)
+	s.out = s.out[:start+header]
+	from := 0
+	for i, end := range s.ends {
+		if i > 0 {
+			s.out = append(s.out, s.out[start:start+header]...)
+		}
+		to := end - start - header
+		s.out = append(s.out, s.text[from:to]...)
+		from, s.ends[i] = to, len(s.out)
+	}
 }
 
 // flush writes the window.

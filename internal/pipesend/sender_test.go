@@ -96,6 +96,32 @@ func TestSendCountsAndDrops(t *testing.T) {
 	assert.ErrorContains(t, n.FirstDrop, "unreadable")
 }
 
+// TestSendSplits: each part of a record has its header, and records before and behind it stay whole.
+func TestSendSplits(t *testing.T) {
+	split := pipe.Config{Overflow: pipe.OverflowSplit}
+	const limit, header = 256, "<3>1 2023-11-14T22:13:20Z host app - - - "
+	s, lines := sender(t, func(c *Config) { c.Encoder, c.MaxLength = split, limit })
+	encoder, err := pipe.NewEncoder(split)
+	require.NoError(t, err)
+	records := list{scan("first"), scan(strings.Repeat("long ", 300)), scan(strings.Repeat("two ", 60)), scan("last")}
+	for range 2 {
+		done := make([]bool, len(records))
+		var n Counts
+		require.NoError(t, s.Send(context.Background(), records, done, &n))
+		assert.Equal(t, []bool{true, true, true, true}, done)
+		assert.Equal(t, int64(2), n.Split)
+		for i := range records {
+			text, ends, _, err := encoder.Append(nil, nil, &records[i], limit-len(header))
+			require.NoError(t, err)
+			from := 0
+			for _, end := range ends {
+				assert.Equal(t, header+string(text[from:end]), <-lines)
+				from = end
+			}
+		}
+	}
+}
+
 func TestSendWrapsInvalid(t *testing.T) {
 	s, lines := sender(t, func(c *Config) { c.IncludeInvalid = true })
 	records := list{{Body: "no JSON", EventType: record.Other, Received: time.Unix(1700000000, 0)}}

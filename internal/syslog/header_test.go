@@ -1,6 +1,7 @@
 package syslog
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,25 @@ func TestHeaders(t *testing.T) {
 				require.NoError(t, err, "strict parser")
 			}
 		})
+	}
+}
+
+// TestTime5424 holds the time of a header to its layout.
+func TestTime5424(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for range 50_000 {
+		at := time.Unix(rnd.Int64N(254_000_000_000)-62_200_000_000, int64(rnd.IntN(1e9))).UTC()
+		switch rnd.IntN(4) {
+		case 0:
+			at = at.Truncate(time.Second)
+		case 1:
+			at = at.Truncate(time.Duration(rnd.IntN(1e6) + 1))
+		}
+		want := at.Format(layout5424)
+		if at.Year() < 0 || at.Year() > 9999 {
+			want = "-"
+		}
+		require.Equal(t, want, string(append5424Time(nil, at)))
 	}
 }
 

