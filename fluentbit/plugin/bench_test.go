@@ -16,6 +16,8 @@ import (
 
 	"github.com/siempipe/siempipe/internal/msgpacktest"
 	"github.com/siempipe/siempipe/internal/objectstore"
+	"github.com/siempipe/siempipe/internal/pipe"
+	"github.com/siempipe/siempipe/internal/syslog"
 )
 
 // benchRecord is a finding of 1.1 KB.
@@ -174,6 +176,50 @@ func BenchmarkFlush(b *testing.B) {
 				if i.Flush("tag", data) != OK {
 					b.Fatal("not delivered")
 				}
+			}
+			perRecord(b, before)
+		})
+	}
+}
+
+// BenchmarkMessages is a chunk to framed pipe messages, without a peer.
+func BenchmarkMessages(b *testing.B) {
+	for name, data := range benchChunks() {
+		b.Run(name, func(b *testing.B) {
+			i, _ := instance(b, keys{"output": "syslog", "endpoint": "127.0.0.1:1", "tls_insecure": "on", "format": "panoptica", "max_message_length": "4096"})
+			w := i.workers.Get().(*worker)
+			a := &attempt{at: at}
+			header, err := syslog.NewHeader(i.cfg.header)
+			if err != nil {
+				b.Fatal(err)
+			}
+			encoder, err := pipe.NewEncoder(i.cfg.encoder)
+			if err != nil {
+				b.Fatal(err)
+			}
+			var line, frames []byte
+			var ends []int
+			messages := func() {
+				w.run(data, a)
+				frames = frames[:0]
+				for i := range w.recs {
+					e := &w.recs[i]
+					line = header.Append(line[:0], e.EventTime(), syslog.SeverityOf(e.Severity))
+					line, ends, _, _ = encoder.AppendPlaced(line, ends[:0], &e.Record, e.known, 4096-len(line))
+					if frames = syslog.AppendFrame(frames, line, syslog.OctetCounting); len(frames) > 64<<10 {
+						frames = frames[:0]
+					}
+				}
+			}
+			messages()
+			if len(w.recs) != benchRecords || !strings.Contains(string(line), "|Account:111122223333|") || !strings.Contains(string(line), "|Description:A remote attacker") {
+				b.Fatal(len(w.recs), string(line))
+			}
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			before := cpuTime(b)
+			for b.Loop() {
+				messages()
 			}
 			perRecord(b, before)
 		})

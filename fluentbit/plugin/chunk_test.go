@@ -15,6 +15,7 @@ import (
 	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/msgpackjson"
 	"github.com/siempipe/siempipe/internal/msgpacktest"
+	"github.com/siempipe/siempipe/internal/pipe"
 )
 
 const chunksDir = "../../testdata/fluentbit"
@@ -271,4 +272,48 @@ func FuzzChunk(f *testing.F) {
 			t.Fatalf("%x: ends at %d of %d", data, c.at, len(data))
 		}
 	})
+}
+
+// TestKnownBodies: what a worker knows of a body makes the message that a scan of it does.
+func TestKnownBodies(t *testing.T) {
+	chunks, err := fluenttest.Chunks(chunksDir)
+	require.NoError(t, err)
+	data := [][]byte{benchChunks()["map"], benchChunks()["line"]}
+	for _, c := range chunks {
+		data = append(data, c.Data)
+	}
+	var mixed []byte
+	for i, body := range []string{
+		benchRecord, `{"alert_id":"a","severity":"high","description":"\"é|\\ \u2028"}`, `{"alert_id": "b" , "severity":"Low"}`, `{"alert_id":"b","severity":"Low","labels":["a","b"],"risk_params":{"risk_score":7}}`,
+		`{"alert_id":"b","severity":"Low","labels":[],"risk_params":{}}`, `{"alert_id":1}`, `{`, `{"message":"x"}`, `{"Scan ID":"s","Event":"Email Scanned","Subject":"x"}`, `datetime:1|Scan ID:s|Event:Email Scanned|Verdict:MAL`,
+	} {
+		for range 3 {
+			mixed = msgpacktest.AppendRaw(mixed, at, "log", body)
+			if body[0] == '{' && len(body) > 1 && i != 1 {
+				mixed = msgpacktest.AppendStructured(mixed, at, body)
+			}
+		}
+	}
+	data = append(data, mixed)
+	i, _ := instance(t, keys{"output": "syslog", "endpoint": "127.0.0.1:1", "tls_insecure": "on"})
+	w := i.workers.Get().(*worker)
+	encoder, err := pipe.NewEncoder(pipe.Config{})
+	require.NoError(t, err)
+	known := 0
+	for _, chunk := range data {
+		w.run(chunk, &attempt{at: at})
+		for i := range w.recs {
+			e := &w.recs[i]
+			if len(e.known.Places) > 0 {
+				known++
+			}
+			scanner, err := pipe.NewEncoder(pipe.Config{})
+			require.NoError(t, err)
+			want, _, _, wantErr := scanner.Append(nil, nil, &e.Record, 4096)
+			got, _, _, err := encoder.AppendPlaced(nil, nil, &e.Record, e.known, 4096)
+			require.Equal(t, wantErr, err)
+			require.Equal(t, string(want), string(got))
+		}
+	}
+	require.Greater(t, known, 2*benchRecords+10)
 }

@@ -6,18 +6,28 @@ import (
 	"fmt"
 
 	"github.com/siempipe/siempipe/internal/objectstore"
+	"github.com/siempipe/siempipe/internal/pipe"
 	"github.com/siempipe/siempipe/internal/record"
 )
 
 // records are those of one chunk that go on, in their order. Their texts are valid until the flush ends.
-type records []record.Record
+type records []entry
+
+// entry is a record, and what is known of its body where the sink asks for it.
+type entry struct {
+	record.Record
+	known pipe.Known
+}
 
 func (r records) Len() int { return len(r) }
 
 func (r records) Read(i int, rec *record.Record) error {
-	*rec = r[i]
+	*rec = r[i].Record
 	return nil
 }
+
+// Known makes records pipesend.Placed.
+func (r records) Known(i int) pipe.Known { return r[i].known }
 
 // sink is where records go. It is safe for concurrent use.
 type sink interface {

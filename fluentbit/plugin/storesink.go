@@ -46,7 +46,7 @@ func (s *storeSink) deliver(ctx context.Context, recs records, a *attempt) (note
 		at = a.at
 	}
 	for i := range recs {
-		batch.Add(&recs[i], s.cfg.eventType, at)
+		batch.Add(&recs[i].Record, s.cfg.eventType, at)
 	}
 	parts := batch.Parts()
 	if len(a.done) != len(parts) {

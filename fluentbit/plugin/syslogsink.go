@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/siempipe/siempipe/internal/pipe"
 	"github.com/siempipe/siempipe/internal/pipesend"
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/internal/syslog"
@@ -96,6 +97,8 @@ type some struct {
 func (s some) Len() int { return len(s.places) }
 
 func (s some) Read(i int, rec *record.Record) error { return s.records.Read(s.places[i], rec) }
+
+func (s some) Known(i int) pipe.Known { return s.records.Known(s.places[i]) }
 
 var errClosed = errors.New("the instance is closed")
 

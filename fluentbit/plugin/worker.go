@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/siempipe/siempipe/internal/intake"
+	"github.com/siempipe/siempipe/internal/jsonscan"
+	"github.com/siempipe/siempipe/internal/pipe"
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/internal/screen"
 	"github.com/siempipe/siempipe/internal/source"
@@ -22,10 +24,16 @@ type worker struct {
 	event  event
 	rec    record.Record
 	recs   records
+
+	placed bool             // the sink asks for members
+	places []jsonscan.Place // of recs
 }
 
 // maxKeptRecords is how many records a worker keeps room for from one chunk to the next.
 const maxKeptRecords = 64 << 10
+
+// maxKeptPlaces is the same for their members: some 20 each, at 16 bytes.
+const maxKeptPlaces = 20 * maxKeptRecords
 
 func newWorker(c *config) (*worker, error) {
 	parser, err := source.NewParser(c.source)
@@ -37,6 +45,7 @@ func newWorker(c *config) (*worker, error) {
 		parser: parser,
 		screen: screen.Screen{Exclude: c.exclude, DropInvalid: c.onInvalid == invalidDrop},
 		format: c.source.Format,
+		placed: c.output == outputSyslog,
 	}, nil
 }
 
@@ -45,7 +54,11 @@ func (w *worker) reset() {
 	if cap(w.recs) > maxKeptRecords {
 		w.recs = nil
 	}
+	if cap(w.places) > maxKeptPlaces {
+		w.places = nil
+	}
 	clear(w.recs)
+	w.places = w.places[:0]
 	w.recs, w.rec, w.event = w.recs[:0], record.Record{}, event{}
 	w.chunk.reset(nil)
 }
@@ -115,6 +128,9 @@ func (w *worker) parse(e *event, a *attempt, n *counts) {
 	case !file:
 		findings := w.parser.Findings()
 		w.keep(&w.rec, a, n)
+		if w.placed && len(w.recs) > before {
+			w.place(&w.recs[before])
+		}
 		for i := range findings {
 			w.keep(&findings[i], a, n)
 		}
@@ -137,7 +153,16 @@ func (w *worker) keep(rec *record.Record, a *attempt, n *counts) {
 	if !record.Representable(rec.Time) { // as inside the Collector
 		rec.Time = time.Time{}
 	}
-	w.recs = append(w.recs, *rec)
+	w.recs = append(w.recs, entry{Record: *rec})
+}
+
+// place keeps what the parser knows of the record that it parsed last, so that its body need not be scanned again.
+func (w *worker) place(e *entry) {
+	if o, ok := w.parser.Object(&e.Record); ok {
+		from := len(w.places)
+		w.places = jsonscan.AppendPlaces(w.places, e.Body, o.Members)
+		e.known = pipe.Known{Places: w.places[from:len(w.places):len(w.places)], Shape: o.Shape}
+	}
 }
 
 // received is when the record was taken in: the time of its event, which is the same whenever the chunk comes.

@@ -14,6 +14,7 @@ import (
 type Parser interface {
 	ParseIn(raw string, in source.Context, rec *record.Record)
 	Findings() []record.Record
+	Object(rec *record.Record) (o source.Object, ok bool)
 }
 
 // Parse parses raw into rec and reports whether it is a header line, of which there is no record, or a file, whose records

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -169,6 +170,9 @@ func FuzzValid(f *testing.F) {
 		}
 		if isCompact != (compact.String() == s) {
 			t.Fatalf("compact %v of %q", isCompact, s)
+		}
+		if again := MembersAt(nil, s, AppendPlaces(nil, s, members)); isCompact && !slices.Equal(again, members) {
+			t.Fatalf("%q: %+v, want %+v", s, again, members)
 		}
 		for i := range members {
 			if members[i].Kind != String {

@@ -213,7 +213,19 @@ func (t *Table) classOf(from string) Class {
 //
 // In the steady state Append does not allocate, growth of dst and ends aside. rec is not held.
 func (e *Encoder) Append(dst []byte, ends []int, rec *record.Record, budget int) ([]byte, []int, Result, error) {
-	total, err := e.collect(rec)
+	return e.AppendPlaced(dst, ends, rec, Known{}, budget)
+}
+
+// Known is what may be known of a record's body, a compact object: where its members stand, and their names. The zero value
+// knows nothing.
+type Known struct {
+	Places []jsonscan.Place
+	Shape  jsonscan.Shape
+}
+
+// AppendPlaced is Append for a record whose body need not be scanned again.
+func (e *Encoder) AppendPlaced(dst []byte, ends []int, rec *record.Record, known Known, budget int) ([]byte, []int, Result, error) {
+	total, err := e.collect(rec, known)
 	if err != nil {
 		return dst, ends, Whole, err
 	}
@@ -234,13 +246,15 @@ func (e *Encoder) Append(dst []byte, ends []int, rec *record.Record, budget int)
 }
 
 // collect fills items and values with the pairs of rec and returns the length of the whole message.
-func (e *Encoder) collect(rec *record.Record) (total int, err error) {
+func (e *Encoder) collect(rec *record.Record, known Known) (total int, err error) {
 	e.items, e.values, e.text = e.items[:0], shrink(e.values), shrink(e.text)
-	var shape jsonscan.Shape
-	if e.members, _, shape, err = e.shapes.Members(e.members[:0], rec.Body); err != nil {
+	shape := known.Shape
+	if len(known.Places) > 0 {
+		e.members = jsonscan.MembersAt(e.members[:0], rec.Body, known.Places)
+	} else if e.members, _, shape, err = e.shapes.Members(e.members[:0], rec.Body); err != nil {
 		return 0, fmt.Errorf("body of the record: %w", err)
 	}
-	if shape != e.shape {
+	if shape == 0 || shape != e.shape {
 		e.names.find(e.members)
 		e.shape = shape
 	}

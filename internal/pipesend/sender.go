@@ -55,6 +55,12 @@ type Records interface {
 	Read(i int, rec *record.Record) error
 }
 
+// Placed are Records of whose bodies something may be known, when Read left them as they are.
+type Placed interface {
+	Records
+	Known(i int) pipe.Known
+}
+
 // Sender is one connection, with an encoder and the buffers of what goes over it. One Send runs at a time; Close may be
 // called at any time. It connects when the first message comes.
 type Sender struct {
@@ -157,13 +163,17 @@ func (s *Sender) encode(records Records, index int, encoder *pipe.Encoder, limit
 	start := len(s.out)
 	s.out = s.header.Append(s.out, at, syslog.SeverityOf(rec.Severity))
 	header := len(s.out) - start
-	result, err := s.message(encoder, rec, limit-header)
+	var known pipe.Known
+	if placed, ok := records.(Placed); ok {
+		known = placed.Known(index)
+	}
+	result, err := s.message(encoder, rec, known, limit-header)
 	if err != nil && !errors.Is(err, pipe.ErrTooLong) && !errors.Is(err, pipe.ErrEmpty) {
 		err = fmt.Errorf("%w: %w", errNotJSON, err)
 		if s.includeInvalid { // a record that never saw the siem processor is invalid, too
 			rec.Body = string(source.AppendInvalid(nil, rec.Body, rec.Format, err.Error(), at))
 			rec.EventType, rec.Error = record.Invalid, err.Error()
-			result, err = s.message(encoder, rec, limit-header)
+			result, err = s.message(encoder, rec, pipe.Known{}, limit-header)
 		}
 	}
 	if err != nil {
@@ -180,8 +190,8 @@ func (s *Sender) encode(records Records, index int, encoder *pipe.Encoder, limit
 }
 
 // message appends the messages of a record behind the header in out, and their ends to ends.
-func (s *Sender) message(encoder *pipe.Encoder, rec *record.Record, budget int) (result pipe.Result, err error) {
-	s.out, s.ends, result, err = encoder.Append(s.out, s.ends[:0], rec, budget)
+func (s *Sender) message(encoder *pipe.Encoder, rec *record.Record, known pipe.Known, budget int) (result pipe.Result, err error) {
+	s.out, s.ends, result, err = encoder.AppendPlaced(s.out, s.ends[:0], rec, known, budget)
 	return result, err
 }
 

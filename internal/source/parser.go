@@ -133,6 +133,15 @@ func (p *Parser) ParseIn(raw string, in Context, rec *record.Record) {
 	}
 }
 
+// Object is what is known of the body of the record parsed last: its members, when the body is the text as it came or as it
+// was made. They are valid until the next record is parsed.
+func (p *Parser) Object(rec *record.Record) (o Object, ok bool) {
+	if !p.in.Compact || p.in.JSONErr != nil || rec.Body != p.in.Raw { // mostly the same text, which is quick to see
+		return Object{}, false
+	}
+	return Object{Members: p.in.Members, Shape: p.in.shape}, true
+}
+
 // Findings are those that the record parsed last is about, beside itself: a GuardDuty finding is a row of its log and a
 // finding of the Panoptica schema. They are valid until the next record is parsed.
 func (p *Parser) Findings() []record.Record { return p.findings }
