@@ -21,7 +21,13 @@ import (
 func TestFindings(t *testing.T) {
 	parser, err := source.NewParser(source.Options{Format: "panoptica"})
 	require.NoError(t, err)
-	s := shape{records: 2000, bytes: 1135, accounts: 50}
+	for _, size := range []int{300, 1135, 64_000} {
+		testFindings(t, parser, shape{records: 2000, bytes: size, accounts: 50})
+	}
+	assert.Equal(t, "500000 records, 1.1 KB, 50 accounts", shape{records: 500_000, bytes: 1135, accounts: 50}.String())
+}
+
+func testFindings(t *testing.T, parser *source.Parser, s shape) {
 	accounts, ids := map[string]bool{}, map[string]bool{}
 	for i := range s.records {
 		line := s.appendFinding(nil, i)
@@ -35,7 +41,6 @@ func TestFindings(t *testing.T) {
 	}
 	assert.Len(t, accounts, s.accounts)
 	assert.Len(t, ids, s.records)
-	assert.Equal(t, "500000 records, 1.1 KB, 50 accounts", shape{records: 500_000, bytes: 1135, accounts: 50}.String())
 }
 
 func TestBatches(t *testing.T) {

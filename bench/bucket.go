@@ -39,7 +39,8 @@ func startBucket(binary, dir string) (*bucket, error) {
 	if err := os.MkdirAll(b.dir, 0o755); err != nil {
 		return nil, err
 	}
-	b.server = exec.Command(binary, "--quiet", "--port", address, "posix", filepath.Join(dir, "data"))
+	// As AWS does, and unless told this server does not, it keeps connections open.
+	b.server = exec.Command(binary, "--quiet", "--keep-alive", "--port", address, "posix", filepath.Join(dir, "data"))
 	b.server.Env = append(os.Environ(), s3Env...)
 	if err := b.server.Start(); err != nil {
 		return nil, err

@@ -24,6 +24,11 @@ func (s shape) appendFinding(dst []byte, i int) []byte {
 	account := 100000000000 + int64(rnd.IntN(s.accounts))
 	severity := [...]string{"Low", "Medium", "High", "Critical", "Information"}[rnd.IntN(5)]
 	begin := len(dst)
+	if s.bytes < smallFinding {
+		dst = fmt.Appendf(dst, `{"alert_id":"%08x-%012x","severity":"%s","account_id":"%d","detection_type":"security_finding",`+
+			`"detection_timestamp":"2026-09-15T%02d:%02d:%02dZ",`, rnd.Uint32(), i, severity, account, rnd.IntN(24), rnd.IntN(60), rnd.IntN(60))
+		return s.appendDescription(dst, begin, rnd, "\"}\n")
+	}
 	dst = fmt.Appendf(dst, `{"labels":["Sensitive","Internet Facing"],"alert_id":"%08x-%04x-4%03x-8%03x-%012x",`+
 		`"asset_id":"arn:aws:s3:::acme-data-%d","provider":"AWS","resolved":false,"severity":"%s",`+
 		`"tenant_id":"id-%04d","account_id":"%d","resource_type":"Storage","risk_category":"Data Exposure",`+
@@ -33,8 +38,16 @@ func (s shape) appendFinding(dst []byte, i int) []byte {
 		account%97, account, rnd.IntN(101), i)
 	tail := fmt.Sprintf(`"remediation_url":"https://console.example.com/findings/%d","detection_timestamp":"2026-09-15T%02d:%02d:%02dZ",`+
 		`"first_seen_timestamp":"2026-01-02T03:04:05Z"}`+"\n", i, rnd.IntN(24), rnd.IntN(60), rnd.IntN(60))
+	return s.appendDescription(dst, begin, rnd, `",`+tail)
+}
+
+// smallFinding is the size below which a finding has but few of its members.
+const smallFinding = 700
+
+// appendDescription fills a finding that begins there up to its size. tail ends the description and the finding.
+func (s shape) appendDescription(dst []byte, begin int, rnd *rand.Rand, tail string) []byte {
 	dst = append(dst, `"description":"`...)
-	room := max(16, s.bytes-(len(dst)-begin)-len(tail)-len(`",`))
+	room := max(16, s.bytes-(len(dst)-begin)-len(tail))
 	from := rnd.IntN(len(words))
 	for n := 0; n < room; {
 		part := words[from:min(len(words), from+room-n)]
@@ -42,7 +55,7 @@ func (s shape) appendFinding(dst []byte, i int) []byte {
 		n += len(part)
 		from = 0
 	}
-	return append(append(dst, `",`...), tail...)
+	return append(dst, tail...)
 }
 
 // write writes the findings to a file. It returns their size.

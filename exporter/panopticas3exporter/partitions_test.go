@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"strings"
 	"sync"
@@ -204,6 +205,27 @@ func TestLargeRecord(t *testing.T) {
 	require.NoError(t, e.ConsumeLogs(t.Context(), accounts(0, 1, `{"pad":"`+strings.Repeat("x", 40<<20)+`"}`)))
 	stop(t, e)
 	assert.Len(t, store.keys, 1, "with a limit of batches it goes alone")
+}
+
+// TestLargePartition: the lines of a partition that take the place of its records are what is sent again.
+func TestLargePartition(t *testing.T) {
+	cfg := quick(t)
+	store := newMemoryStore()
+	store.set(true)
+	e := startOn(t, cfg, store)
+	const n = 20
+	want := map[string]int{"Panoptica/other/2001-09-09/a": n, "Panoptica/other/2001-09-09/b": n}
+	logs := plog.NewLogs()
+	for i := range n {
+		at := time.Unix(1e9, 0)
+		put(logs, record.Record{Body: fmt.Sprintf(`{"n":%d,"pad":"%s"}`, i, strings.Repeat("x", maxPooledLines/10)), EventType: record.Other, AccountID: "a", Time: at},
+			record.Record{Body: fmt.Sprintf(`{"n":%d}`, i), EventType: record.Other, AccountID: "b", Time: at})
+	}
+	require.NoError(t, e.ConsumeLogs(t.Context(), logs))
+	require.Eventually(t, func() bool { store.mu.Lock(); defer store.mu.Unlock(); return store.puts > 10 }, 30*time.Second, time.Millisecond)
+	store.set(false)
+	require.Eventually(t, func() bool { store.mu.Lock(); defer store.mu.Unlock(); return maps.Equal(store.folders, want) }, 30*time.Second, time.Millisecond)
+	stop(t, e)
 }
 
 // TestLargeBatch: a batch that is larger than the whole queue goes through it in pieces.

@@ -30,8 +30,8 @@ const (
 // partitions, when they go idle while its workers are busy, wait for each other for ever (exporterhelper v0.158,
 // internal/queuebatch/multi_batcher.go; TestPartitionsThatGoIdle).
 //
-// A request is for one goroutine at a time. Bodies are the strings of the incoming batch, never copied or changed; they are
-// let go of as soon as they are stored.
+// A request is for one goroutine at a time. Bodies are the strings of the incoming batch, never changed, and copied once: when
+// they become the lines of an object.
 type request struct {
 	parts   []part
 	records int
@@ -48,6 +48,13 @@ type part struct {
 	objectstore.Partition
 	first  time.Time // event time of the first record
 	bodies []string
+	lines  []byte // in place of bodies, when the first try has put many into one
+}
+
+// setLines lets go of the bodies; the room behind them is that of other parts too.
+func (p *part) setLines(lines []byte) {
+	clear(p.bodies)
+	p.bodies, p.lines = nil, lines
 }
 
 var _ xexporterhelper.RequestErrorHandler = (*request)(nil)
@@ -144,16 +151,6 @@ func (r *request) merge(o *request) {
 	}
 	r.records += o.records
 	r.bytes += o.bytes - len(o.parts)*partOverhead
-}
-
-// take adds a part as it is, of a partition of which r has none.
-func (r *request) take(p *part) {
-	i := r.open(p.Partition, p.first)
-	r.parts[i].bodies = p.bodies
-	r.records += len(p.bodies)
-	for _, body := range p.bodies {
-		r.bytes += len(body) + recordOverhead
-	}
 }
 
 // fill adds the records of from as long as there is room, and puts the others into requests of their own.

@@ -130,6 +130,20 @@ func TestStoredForm(t *testing.T) {
 	}
 }
 
+// TestStoredFormStays: what a queue on disk holds is read after an upgrade. A change of this form needs another version.
+func TestStoredFormStays(t *testing.T) {
+	stored := "\x01" + "\x05other\x0a2026-09-15\x01a\x02\x02\x07{\"n\":1}\x07{\"n\":2}" + "\x05other\x0a2026-09-15\x01b\x02\x01\x00"
+	_, got, err := encoding{}.Unmarshal([]byte(stored))
+	require.NoError(t, err)
+	assert.Equal(t, requestWith([2]string{"a", `{"n":1}`}, [2]string{"a", `{"n":2}`}, [2]string{"b", ""}), got)
+	again, err := encoding{}.Marshal(t.Context(), got)
+	require.NoError(t, err)
+	assert.Equal(t, stored, string(again))
+	_, _, err = encoding{}.Unmarshal([]byte("\x02" + stored[1:]))
+	assert.ErrorContains(t, err, "not of this version")
+}
+
+// FuzzUnmarshal: whatever the queue's storage holds, a request that is read knows its size and is stored as it was read.
 func FuzzUnmarshal(f *testing.F) {
 	stored, err := encoding{}.Marshal(f.Context(), requestWith([2]string{"a", `{"n":1}`}, [2]string{"b", `{"n":2}`}))
 	require.NoError(f, err)
@@ -140,6 +154,19 @@ func FuzzUnmarshal(f *testing.F) {
 		if err != nil {
 			return
 		}
+		items, bytes := 0, 0
+		seen := map[objectstore.Partition]bool{}
+		for _, p := range r.(*request).parts {
+			require.False(t, seen[p.Partition])
+			seen[p.Partition] = true
+			bytes += partOverhead
+			for _, body := range p.bodies {
+				items, bytes = items+1, bytes+len(body)+recordOverhead
+			}
+		}
+		require.Equal(t, items, r.ItemsCount())
+		require.Equal(t, requestOverhead+bytes, r.BytesSize())
+		require.LessOrEqual(t, items, len(stored))
 		again, err := encoding{}.Marshal(context.Background(), r)
 		require.NoError(t, err)
 		_, r2, err := encoding{}.Unmarshal(again)

@@ -21,8 +21,9 @@ import (
 	"github.com/siempipe/siempipe/internal/otelmeter"
 )
 
-// maxPooledLines is how large a buffer of lines is kept between batches.
-const maxPooledLines = 16 << 20
+// maxPooledLines is how large a buffer of lines is kept between batches. A larger one takes the place of the records, so that
+// a batch of one partition is not twice in memory.
+const maxPooledLines = 4 << 20
 
 // maxUploads is how many objects of one batch are uploaded at the same time: a batch of many small ones waits for the store most
 // of its time.
@@ -119,19 +120,20 @@ func (w *writer) pushPart(ctx context.Context, p *part) error {
 	if err := ctx.Err(); err != nil { // the store took too long over others
 		return fmt.Errorf("put: %w", err)
 	}
-	buf := w.lines.Get().(*[]byte)
-	defer func() {
-		if cap(*buf) <= maxPooledLines {
-			w.lines.Put(buf)
+	lines := p.lines
+	if lines == nil {
+		buf := w.lines.Get().(*[]byte)
+		defer w.lines.Put(buf)
+		*buf = objectstore.AppendLines((*buf)[:0], p.bodies)
+		if lines = *buf; cap(lines) > maxPooledLines {
+			p.setLines(lines)
+			*buf = nil
 		}
-	}()
-	*buf = objectstore.AppendLines((*buf)[:0], p.bodies)
-	if _, err := w.put(ctx, p.Partition, p.first, *buf); err != nil {
+	}
+	if _, err := w.put(ctx, p.Partition, p.first, lines); err != nil {
 		return err
 	}
-	// Others of the batch may take long yet; the room behind bodies is theirs too.
-	clear(p.bodies)
-	p.bodies = nil
+	p.setLines(nil) // others of the batch may take long yet
 	return nil
 }
 
@@ -180,13 +182,13 @@ func (w *writer) try(ctx context.Context, req *request) error {
 	}
 	uploads.Wait()
 	var errs []error
-	rest := &request{}
+	rest := &request{} // only to be sent again: nobody asks for its size
 	for i, err := range failures {
 		if err == nil {
 			continue
 		}
 		errs = append(errs, err)
-		rest.take(&req.parts[i])
+		rest.parts = append(rest.parts, req.parts[i])
 	}
 	w.health.report(errors.Join(errs...))
 	switch {

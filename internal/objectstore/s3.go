@@ -30,8 +30,8 @@ import (
 // 5 MiB a part; a lost part is sent again, so they are not much larger.
 const partBytes = 8 << 20
 
-// maxIdleConnections is how many connections are kept from one upload to the next. The SDK keeps ten; of sixteen uploads at a
-// time the others would each make a connection of their own, and a TLS session, which cost as much as a small object does.
+// maxIdleConnections is how many connections are kept from one batch to the next. The SDK keeps ten; of sixteen uploads at a
+// time the others would make a new one each time, and with it a TLS session.
 const maxIdleConnections = 100
 
 // maxBackoff is the longest wait before the SDK's own second try.
