@@ -155,6 +155,7 @@ func TestCorpusFromBucket(t *testing.T) {
 	var objects []soakObject
 	var formats strings.Builder
 	want, named, n := map[string]int{}, map[string]bool{}, 0
+	seen, equal := map[string]bool{}, map[string]int{} // records that can be one object with an equal one of another batch
 	for i := range cases {
 		c := &cases[i]
 		format := c.PostFormat()
@@ -172,6 +173,11 @@ func TestCorpusFromBucket(t *testing.T) {
 			if e.Dropped == "" {
 				want[e.EventType]++
 				n++
+				if seen[e.Same()] {
+					equal[e.EventType]++
+					n--
+				}
+				seen[e.Same()] = true
 			}
 		}
 	}
@@ -224,6 +230,11 @@ service:
 	})
 	require.NoError(t, c.Stop(stopTimeout))
 	got, _ := count()
-	assert.Equal(t, want, got)
+	for eventType := range got {
+		assert.LessOrEqual(t, got[eventType], want[eventType], eventType)
+	}
+	for eventType := range want {
+		assert.GreaterOrEqual(t, got[eventType], want[eventType]-equal[eventType], eventType)
+	}
 	t.Logf("%d objects of %d formats: %d records of %d event types", len(objects), len(named), n, len(want))
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // startTimeout is how long a peer may take until it listens: those in Python and Node.js are slow on a busy machine.
-const startTimeout = 2 * time.Minute
+const startTimeout = 5 * time.Minute
 
 // Root is the checkout that this file belongs to.
 func Root(t testing.TB) string {

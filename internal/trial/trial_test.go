@@ -87,6 +87,7 @@ func TestCompare(t *testing.T) {
 		"missing":            {[]Expected{kept}, nil, false, 1},
 		"dropped is there":   {[]Expected{dropped}, []Object{object("P/other/d/a/f", `{"n":2}`)}, false, 1},
 		"twice":              {[]Expected{kept}, []Object{right, object("P/other/2026-01-02/a_b/g.json", `{"n":1}`)}, true, 1},
+		"one for two":        {[]Expected{kept, kept}, []Object{right}, true, 0},
 		"twice, not exact":   {[]Expected{kept}, []Object{right, object("P/other/2026-01-02/a_b/g.json", `{"n":1}`)}, false, 0},
 		"more":               {[]Expected{kept}, []Object{right, object("P/other/2026-01-02/a_b/g.json", `{"n":3}`)}, true, 1},
 		"invalid, other why": {[]Expected{invalid}, []Object{object("P/invalid/"+invalid.Day+"/unknown/f", `{"error":"y","received_at":"2","raw":"{"}`)}, true, 0},
