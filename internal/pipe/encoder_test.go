@@ -241,7 +241,7 @@ func TestOverflowProperties(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, escape := range []string{EscapeBackslash, EscapeReplace, EscapeNone} {
 		shorten, split := newEncoder(t, Config{Escape: escape}), newEncoder(t, Config{Escape: escape, Overflow: OverflowSplit})
-		for range 4000 {
+		for range 1500 {
 			rec, pairs := randomRecord(r)
 			budget := 300 + r.IntN(900)
 			msg, result := one(t, shorten, rec, budget)
