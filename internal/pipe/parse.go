@@ -2,7 +2,6 @@ package pipe
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -96,9 +95,10 @@ type LineInfo struct {
 	Ambiguous bool
 	// Truncated: the line was cut, or is so long that its end may be missing or cannot be told from a forged one.
 	Truncated bool
+	// NotUTF8: the line, and with it some value, holds bytes that are no UTF-8. Values have them as they came.
+	NotUTF8 bool
 }
 
-// Errors of Parse beside invalid UTF-8.
 var errNoKey = errors.New("no key of a Perception Point line at its start")
 
 // Parse reads a line of the vendor's and appends its pairs to dst, in canonical order, each key once. An optional octet
@@ -111,20 +111,18 @@ var errNoKey = errors.New("no key of a Perception Point line at its start")
 // The verdict becomes VerdictUnknown, unless it is one that no attacker wants (MAL, BLK, SUS, SPM), when the line was cut
 // before its end, when it is so long that forged pairs may have pushed the vendor's own out, and when it can only be forged.
 //
-// A character cut at the end of the line is dropped; other invalid UTF-8 is an error, as is a line without a key.
-// Pairs are substrings of line.
+// A character cut at the end of the line is dropped. A line without a key is an error; bytes that are no UTF-8 are none: a
+// sender could else keep his verdict away with one. Pairs are substrings of line.
 func Parse(dst []Pair, line string) (pairs []Pair, info LineInfo, err error) {
 	length := len(line)
 	line = strings.TrimRight(line, "\r\n\x00")
 	line, cutRune := trimRune(line)
-	if !utf8.ValidString(line) {
-		return dst, info, fmt.Errorf("byte %d: not UTF-8", invalidAt(line))
-	}
 	start, k := messageStart(line)
 	if start < 0 {
 		return dst, info, errNoKey
 	}
 	info.Header = strings.TrimRight(line[:start], " \uFEFF")
+	info.NotUTF8 = !utf8.ValidString(line)
 	l := parsedLine{atLimit: length >= limitReached || cutRune, cut: cutRune || isCut(line, start)}
 	for k != keyCount {
 		from := start + len(vendorKeys[k].name) + 1
@@ -300,18 +298,6 @@ func trimRune(s string) (string, bool) {
 		break
 	}
 	return s, false
-}
-
-// invalidAt returns the offset of the first byte that is not UTF-8.
-func invalidAt(s string) int {
-	for i := 0; i < len(s); {
-		r, size := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && size <= 1 {
-			return i
-		}
-		i += size
-	}
-	return len(s)
 }
 
 // IsLine reports whether s looks like a line of the vendor's: a key at its start or after a header, and a scan's id or

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"encoding/base64"
 	"errors"
 
 	"github.com/siempipe/siempipe/internal/jsonscan"
@@ -12,7 +13,8 @@ import (
 //
 // Its canonical body is an object with the vendor's keys in canonical order, values as strings, empty ones too. Where the
 // line cannot be trusted, "ambiguous": true or "truncated": true follow, and "raw" with the whole line, since taking one
-// of two values loses the other. Such a body is an input as well, so that stored records can be replayed.
+// of two values loses the other. Of a line that is not UTF-8 the values have U+FFFD in the place of what is wrong, and
+// "raw_base64" is the whole line: who names an attachment must not be able to keep its verdict from arriving. Such a body is an input as well, so that stored records can be replayed.
 
 // claimsPerceptionPointSyslog takes lines and the bodies made of them.
 func claimsPerceptionPointSyslog(in *Input) bool {
@@ -44,6 +46,9 @@ func parsePerceptionPointSyslog(p *Parser, in *Input, rec *record.Record) error 
 	body := append(p.buf[:0], '{')
 	var l scanLine
 	for i, pair := range pairs {
+		if info.NotUTF8 {
+			pair.Value = string([]rune(pair.Value)) // U+FFFD for each wrong byte
+		}
 		if i > 0 {
 			body = append(body, ',')
 		}
@@ -61,6 +66,10 @@ func parsePerceptionPointSyslog(p *Parser, in *Input, rec *record.Record) error 
 	if info.Ambiguous || info.Truncated {
 		body = append(body, `,"raw":`...)
 		body = jsonscan.AppendQuoted(body, in.Raw)
+	}
+	if info.NotUTF8 {
+		body = append(appendMember(body, rawMember), '"')
+		body = append(base64.StdEncoding.AppendEncode(body, []byte(in.Raw)), '"')
 	}
 	p.buf = append(body, '}')
 	rec.Body = string(p.buf)
@@ -118,7 +127,7 @@ func (l *scanLine) set(key, value string) bool {
 // fill sets the facts of rec beside its body, which must be there.
 func (l *scanLine) fill(p *Parser, rec *record.Record) {
 	if rec.ID = l.id; rec.ID == "" { // by the pairs alone: the header and the flags are not the scan
-		rec.ID = contentID(rec.Body, "ambiguous", "truncated", "raw")
+		rec.ID = contentID(rec.Body, "ambiguous", "truncated", "raw", rawMember)
 	}
 	rec.EventType = eventTypeOfScan(l.event)
 	if rec.EventType == record.Other {

@@ -61,7 +61,7 @@ PRI alone, or none of them. The vendor escapes nothing, and attackers write subj
 - A line at the vendor's limit of 1,024 characters that lacks its end, or is exactly that long, is ` + "`truncated`" + `.
 - A verdict that was cut off or may be forged is ` + "`unknown`" + `, never clean. One that no attacker would write (MAL, BLK, SUS, SPM) stays.
 
-An ambiguous or truncated record keeps the line under ` + "`raw`" + `.
+An ambiguous or truncated record keeps the line under ` + "`raw`" + `. Bytes that are no UTF-8 become U+FFFD, and the record then has the line under ` + "`raw_base64`" + `.
 
 `
 
