@@ -93,11 +93,12 @@ func short(offset int, msg string) error { return &SyntaxError{Offset: offset, M
 // Members checks that s is exactly one JSON object, blanks around it allowed, and appends its members to dst in the
 // order of the text. compact reports that s has no blank outside of strings. On error dst is returned as it was given.
 func Members(dst []Member, s string) (members []Member, compact bool, err error) {
-	return readMembers(dst, s, nil)
+	sc := scanner{s: s}
+	return sc.read(dst, nil)
 }
 
-func readMembers(dst []Member, s string, names *Names) (members []Member, compact bool, err error) {
-	sc := scanner{s: s}
+func (sc *scanner) read(dst []Member, names *Names) (members []Member, compact bool, err error) {
+	s := sc.s
 	start := sc.blanks(0)
 	if start == len(s) {
 		return dst, false, syntaxError(start, "no JSON text")
@@ -165,6 +166,9 @@ type scanner struct {
 	s        string
 	spaced   bool
 	stepwise bool // inside of a value that nested has not taken
+
+	only  bool    // members are appended to where, in the place of what they are asked to append to
+	where []Where // of the members
 }
 
 // end checks that nothing but blanks follows.
@@ -296,15 +300,19 @@ func (sc *scanner) members(dst []Member, i int, names *Names) (members []Member,
 				return dst, i, err
 			}
 		}
-		// Field by field: a literal is made on the stack and copied, which costs more than scanning the value.
-		n := len(dst)
-		if n == cap(dst) {
-			dst = slices.Grow(dst, 1)
+		if sc.only {
+			sc.where = append(sc.where, Where{uint32(i), uint32(valueEnd), kind, escaped, nameEscaped})
+		} else {
+			// Field by field: a literal is made on the stack and copied, which costs more than scanning the value.
+			n := len(dst)
+			if n == cap(dst) {
+				dst = slices.Grow(dst, 1)
+			}
+			dst = dst[:n+1]
+			m := &dst[n]
+			m.Name, m.Value, m.Offset = name, s[i:valueEnd], i
+			m.Kind, m.Escaped, m.NameEscaped = kind, escaped, nameEscaped
 		}
-		dst = dst[:n+1]
-		m := &dst[n]
-		m.Name, m.Value, m.Offset = name, s[i:valueEnd], i
-		m.Kind, m.Escaped, m.NameEscaped = kind, escaped, nameEscaped
 		if i = valueEnd; i+1 < len(s) && s[i] == ',' && s[i+1] == '"' {
 			i++
 			continue

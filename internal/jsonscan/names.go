@@ -43,20 +43,26 @@ func (s Shape) Next() Shape {
 // Members is the function Members, and says which shape the object has: one that repeats the names of the object before has
 // its shape. A nil Names knows nothing.
 func (n *Names) Members(dst []Member, s string) (members []Member, compact bool, shape Shape, err error) {
+	sc := scanner{s: s}
 	if n == nil {
-		members, compact, err = readMembers(dst, s, nil)
+		members, compact, err = sc.read(dst, nil)
 		return members, compact, 0, err
 	}
 	n.changed = n.shape == 0
-	members, compact, err = readMembers(dst, s, n)
-	if err != nil {
+	members, compact, err = sc.read(dst, n)
+	return members, compact, n.shapeOf(len(members)-len(dst), err), err
+}
+
+// shapeOf is the shape of the object that was read, of so many members.
+func (n *Names) shapeOf(count int, err error) Shape {
+	switch {
+	case err != nil:
 		n.count = -1
-		return members, compact, 0, err
+		return 0
+	case n.changed || count != n.count:
+		n.count, n.shape = count, n.shape.Next()
 	}
-	if n.changed || len(members)-len(dst) != n.count {
-		n.count, n.shape = len(members)-len(dst), n.shape.Next()
-	}
-	return members, compact, n.shape, nil
+	return n.shape
 }
 
 // put remembers the name that stands at a place: text with its quotes and colon, "" for one that is not to be remembered.

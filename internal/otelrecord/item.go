@@ -16,11 +16,11 @@ import (
 // WriteItem puts a record that was cut out of a payload into an empty log record, for the siem processor to parse: its text
 // as the body, and as attributes the format ("" when not known), what its payload says of it, and its origin when the
 // payload has an address ("" when it has none). What no parser can take is written as the invalid record that it becomes,
-// and why is returned.
-func WriteItem(item *payload.Item, format, address string, received time.Time, lr plog.LogRecord) error {
+// and why is returned. The scan that found out is added to scans.
+func WriteItem(item *payload.Item, format, address string, received time.Time, scans *source.Scans, lr plog.LogRecord) error {
 	err := item.Err
 	if err == nil {
-		err = source.Check(item.Raw, format, item.Fields)
+		err = scans.Check(item.Raw, format, item.Fields)
 	}
 	if err != nil {
 		if format == "" {

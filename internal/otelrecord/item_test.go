@@ -11,6 +11,7 @@ import (
 
 	"github.com/siempipe/siempipe/internal/payload"
 	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/source"
 )
 
 func TestWriteItem(t *testing.T) {
@@ -32,7 +33,7 @@ func TestWriteItem(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			lr := plog.NewLogRecord()
-			err := WriteItem(&test.item, test.format, test.address, received, lr)
+			err := WriteItem(&test.item, test.format, test.address, received, new(source.Scans), lr)
 			assert.Equal(t, received, lr.ObservedTimestamp().AsTime())
 			if test.err != "" {
 				require.ErrorContains(t, err, test.err)

@@ -195,7 +195,7 @@ func expectParsed(name, format string, items []payload.Item, now time.Time) ([]E
 	var all []Expected
 	for _, item := range items {
 		var rec record.Record
-		if err := source.Check(item.Raw, format, item.Fields); err != nil { // the receiver says so before the processor sees it
+		if err := new(source.Scans).Check(item.Raw, format, item.Fields); err != nil { // the receiver says so before the processor sees it
 			rec = source.NewInvalid(item.Raw, cmp.Or(format, source.Auto), err.Error(), now)
 		} else {
 			parser.ParseIn(item.Raw, source.Context{Format: format, Fields: item.Fields, Received: now}, &rec)

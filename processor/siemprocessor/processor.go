@@ -154,10 +154,12 @@ func (p *siem) process(ctx context.Context, logs plog.Logs) (plog.Logs, error) {
 	w := p.workers.Get().(*worker)
 	defer p.workers.Put(w)
 	now := p.now()
+	scans, done := intake.Borrow(ctx)
+	defer done()
 	var n counts
 	logs.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
 		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
-			b := batch{worker: w, now: now, more: plog.NewLogRecordSlice(), counts: &n, ctx: ctx, resource: rl, scope: sl, join: p.cfg.JoinSyslog}
+			b := batch{worker: w, now: now, more: plog.NewLogRecordSlice(), counts: &n, scans: &scans, ctx: ctx, resource: rl, scope: sl, join: p.cfg.JoinSyslog}
 			sl.LogRecords().RemoveIf(func(lr plog.LogRecord) bool {
 				n.in++
 				return !p.one(&b, lr)
@@ -181,6 +183,7 @@ type batch struct {
 	now    time.Time
 	more   plog.LogRecordSlice // records that are made beside those that came
 	counts *counts
+	scans  *source.ScanReader // what the receiver found out
 
 	ctx      context.Context // of the batch
 	resource plog.ResourceLogs
@@ -217,7 +220,7 @@ func (p *siem) one(b *batch, lr plog.LogRecord) bool {
 		return false
 	case p.alreadyInvalid(b.worker, lr, raw):
 	default:
-		in := source.Context{Format: formatOf(lr, ""), Fields: attr(lr, record.AttrFields), Origin: attr(lr, record.AttrOrigin), Received: received}
+		in := source.Context{Format: formatOf(lr, ""), Fields: attr(lr, record.AttrFields), Origin: attr(lr, record.AttrOrigin), Received: received, Object: b.scans.Find(raw)}
 		header, file := intake.Parse(b.parser, raw, in, &b.rec)
 		switch {
 		case header:

@@ -8,8 +8,10 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/siempipe/siempipe/internal/intake"
 	"github.com/siempipe/siempipe/internal/otelrecord"
 	"github.com/siempipe/siempipe/internal/payload"
+	"github.com/siempipe/siempipe/internal/source"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/metadata"
 )
 
@@ -36,7 +38,8 @@ type batch struct {
 
 	items []payload.Item
 	bytes int
-	ends  int // of the items: ends of scans, which are no records of the object
+	ends  int           // of the items: ends of scans, which are no records of the object
+	scans *source.Scans // of the items
 }
 
 func (b *batch) add(item payload.Item) {
@@ -61,7 +64,10 @@ func (b *batch) deliver(ctx context.Context) error {
 		return nil
 	}
 	invalid := 0
-	err := b.c.offer(ctx, len(b.items)-b.ends, func() plog.Logs {
+	err := b.c.offer(ctx, len(b.items)-b.ends, func(ctx context.Context) error {
+		if b.scans == nil {
+			b.scans = new(source.Scans)
+		}
 		logs := plog.NewLogs()
 		scope := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
 		scope.Scope().SetName(metadata.ScopeName)
@@ -73,11 +79,13 @@ func (b *batch) deliver(ctx context.Context) error {
 				otelrecord.WriteScanEnd(&b.items[i], b.received, records.AppendEmpty())
 				continue
 			}
-			if otelrecord.WriteItem(&b.items[i], b.format, b.address, b.received, records.AppendEmpty()) != nil {
+			if otelrecord.WriteItem(&b.items[i], b.format, b.address, b.received, b.scans, records.AppendEmpty()) != nil {
 				invalid++
 			}
 		}
-		return logs
+		var err error
+		b.scans, err = intake.Lending(ctx, b.scans, func(ctx context.Context) error { return b.c.next.ConsumeLogs(ctx, logs) })
+		return err
 	})
 	if err != nil {
 		return err
@@ -89,10 +97,10 @@ func (b *batch) deliver(ctx context.Context) error {
 }
 
 // offer passes n records on until the pipeline takes them or refuses them for good.
-func (c *cloudStorage) offer(ctx context.Context, n int, logs func() plog.Logs) error {
+func (c *cloudStorage) offer(ctx context.Context, n int, pass func(context.Context) error) error {
 	for delay := firstOfferDelay; ; delay = min(2*delay, maxOfferDelay) {
 		obsCtx := c.obs.StartLogsOp(ctx)
-		err := c.next.ConsumeLogs(obsCtx, logs())
+		err := pass(obsCtx)
 		c.obs.EndLogsOp(obsCtx, metadata.Type.String(), n, err)
 		switch {
 		case err == nil:

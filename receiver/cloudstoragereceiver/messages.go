@@ -148,12 +148,12 @@ func (c *cloudStorage) retryDelay(tries int) time.Duration {
 // giveUp passes on one invalid record that holds what cannot be read, and why.
 func (c *cloudStorage) giveUp(ctx context.Context, raw string, reason error) error {
 	rec := source.NewInvalid(raw, c.cfg.Format, reason.Error(), c.state.now())
-	err := c.offer(ctx, 1, func() plog.Logs {
+	err := c.offer(ctx, 1, func(ctx context.Context) error {
 		logs := plog.NewLogs()
 		scope := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
 		scope.Scope().SetName(metadata.ScopeName)
 		otelrecord.Write(&rec, scope.LogRecords().AppendEmpty())
-		return logs
+		return c.next.ConsumeLogs(ctx, logs)
 	})
 	if err == nil {
 		c.telemetry.ReceiverCloudStorageObjectsGivenUp.Add(ctx, 1)

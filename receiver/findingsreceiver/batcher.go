@@ -3,13 +3,16 @@ package findingsreceiver
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/siempipe/siempipe/internal/intake"
 	"github.com/siempipe/siempipe/internal/otelrecord"
 	"github.com/siempipe/siempipe/internal/payload"
+	"github.com/siempipe/siempipe/internal/source"
 	"github.com/siempipe/siempipe/receiver/findingsreceiver/internal/metadata"
 )
 
@@ -19,6 +22,9 @@ const (
 	maxBatchRecords = 1000
 	maxBatchBytes   = 4 << 20
 )
+
+// scansPool holds Scans that are empty.
+var scansPool = sync.Pool{New: func() any { return new(source.Scans) }}
 
 // batcher gathers the records of one request and passes them on in batches. It is for one goroutine.
 type batcher struct {
@@ -30,6 +36,7 @@ type batcher struct {
 
 	logs    plog.Logs
 	records plog.LogRecordSlice
+	scans   *source.Scans // of the records
 	n       int
 	bytes   int
 	events  int // of the batch: ends of scans, which are no records of the sender's
@@ -42,12 +49,15 @@ func (b *batcher) add(item payload.Item) error {
 		scope := b.logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
 		scope.Scope().SetName(metadata.ScopeName)
 		b.records = scope.LogRecords()
+		if b.scans == nil {
+			b.scans = scansPool.Get().(*source.Scans)
+		}
 	}
 	lr := b.records.AppendEmpty()
 	if item.ScanEnd {
 		otelrecord.WriteScanEnd(&item, b.received, lr)
 		b.events++
-	} else if err := otelrecord.WriteItem(&item, b.format, "", b.received, lr); err != nil {
+	} else if err := otelrecord.WriteItem(&item, b.format, "", b.received, b.scans, lr); err != nil {
 		b.countInvalid(item, err)
 	}
 	b.n++
@@ -68,6 +78,14 @@ func (b *batcher) countInvalid(item payload.Item, err error) {
 	}
 }
 
+// close ends the use of the batcher, which must be empty.
+func (b *batcher) close() {
+	if b.scans != nil {
+		b.scans.Reset()
+		scansPool.Put(b.scans)
+	}
+}
+
 // flush passes the batch on. Its error is a *refusedError.
 func (b *batcher) flush() error {
 	if b.n == 0 {
@@ -77,7 +95,10 @@ func (b *batcher) flush() error {
 	b.logs, b.records, b.n, b.bytes, b.events = plog.Logs{}, plog.LogRecordSlice{}, 0, 0, 0
 
 	ctx := b.f.obs.StartLogsOp(b.ctx)
-	err := b.f.next.ConsumeLogs(ctx, logs)
+	lent := b.scans
+	b.scans = nil
+	scans, err := intake.Lending(ctx, lent, func(ctx context.Context) error { return b.f.next.ConsumeLogs(ctx, logs) })
+	b.scans = scans
 	b.f.obs.EndLogsOp(ctx, metadata.Type.String(), n, err)
 	if err == nil {
 		b.answer.Accepted += n

@@ -128,6 +128,7 @@ func (f *findings) take(r *http.Request) *answer {
 	defer plain.Close()
 
 	b := &batcher{f: f, ctx: ctx, answer: a, format: format, received: time.Now()}
+	defer b.close()
 	err = payload.Cut(plain, payload.Options{Format: format, ScanEnds: true}, b.add)
 	// What was cut whole before the body broke off goes on: the sender may never come back with it.
 	// When the pipeline will not have it, the sender must come back, whatever is wrong with the rest.

@@ -1,0 +1,71 @@
+package intake
+
+import (
+	"context"
+	"sync"
+
+	"github.com/siempipe/siempipe/internal/source"
+)
+
+// Loan lends the scans that a receiver made of a batch's records to who parses them, in the context that the batch is passed on
+// with: nobody but this package can put them there, and a component that passes records on in a context of its own, as a batch
+// processor does, costs no more than that they are scanned again. Safe for concurrent use.
+type Loan struct {
+	mu        sync.Mutex
+	scans     *source.Scans
+	borrowers int
+}
+
+type loanKey struct{}
+
+// Lending calls pass with a context that lends scans, and returns its error and empty scans for the next batch: the same ones, or
+// others where somebody still reads these.
+func Lending(ctx context.Context, scans *source.Scans, pass func(context.Context) error) (next *source.Scans, err error) {
+	ctx, loan := Lend(ctx, scans)
+	err = pass(ctx)
+	if next = loan.Return(); next == nil {
+		return new(source.Scans), err
+	}
+	next.Reset()
+	return next, err
+}
+
+// Lend returns a context that lends scans, which must not be changed until Return.
+func Lend(ctx context.Context, scans *source.Scans) (context.Context, *Loan) {
+	l := &Loan{scans: scans}
+	return context.WithValue(ctx, loanKey{}, l), l
+}
+
+// Return ends the loan and returns the scans to be used again, nil when somebody still reads them: a component may have kept the
+// context and passed the batch on in a goroutine of its own. Nobody gets them from it any more.
+func (l *Loan) Return() *source.Scans {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	scans := l.scans
+	l.scans = nil
+	if l.borrowers > 0 {
+		return nil
+	}
+	return scans
+}
+
+// Borrow returns a reader of the scans that ctx lends, if it does, and a function to be called when the reader is not used any more.
+func Borrow(ctx context.Context) (source.ScanReader, func()) {
+	l, ok := ctx.Value(loanKey{}).(*Loan)
+	if !ok {
+		return source.ScanReader{}, func() {}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.scans == nil {
+		return source.ScanReader{}, func() {}
+	}
+	l.borrowers++
+	return l.scans.Reader(), l.done
+}
+
+func (l *Loan) done() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.borrowers--
+}
