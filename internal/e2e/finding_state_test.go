@@ -217,7 +217,7 @@ func TestFindingStateScans(t *testing.T) {
 	const scans = 5
 	for _, release := range []string{"immediately", "on_scan_completed"} {
 		t.Run(release, func(t *testing.T) {
-			r := newStateRun(t, "    release: "+release+"\n    emit_not_seen: true\n    quiet_period: 2s\n    heartbeat: 0s", storedQueue)
+			r := newStateRun(t, "    release: "+release+"\n    emit_not_seen: true\n    quiet_period: 5s\n    heartbeat: 0s", storedQueue)
 			r.run(t, r.config, nil)
 			total := n + (scans-1)*(n/100)
 			state := map[int]*told{}
