@@ -34,7 +34,7 @@ var shapes atomic.Uint64
 
 // Next is a number that no object has yet, for whoever gave s last; the first time s is 0.
 func (s Shape) Next() Shape {
-	if s == 0 {
+	if uint32(s+1) == 0 || s == 0 { // hours of objects that differ use up what one may give
 		s = Shape(shapes.Add(1) << 32)
 	}
 	return s + 1

@@ -93,3 +93,13 @@ func asStepByStep(t *testing.T, s string) {
 		}
 	}
 }
+
+// TestShapesNeverRunOut: who has given all its numbers does not go on with those of another.
+func TestShapesNeverRunOut(t *testing.T) {
+	first := Shape(0).Next()
+	other := Shape(0).Next()
+	last := first&^(1<<32-1) | (1<<32 - 1)
+	if next := last.Next(); next>>32 == first>>32 || next>>32 == other>>32 || next == 0 {
+		t.Errorf("%x after %x, another has %x", next, last, other)
+	}
+}
