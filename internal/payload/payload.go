@@ -157,6 +157,11 @@ func (c *cutter) payload() error {
 	if err := c.skipMark(); err != nil {
 		return err
 	}
+	if parquet, err := c.begins(parquetMark); err != nil {
+		return err
+	} else if parquet {
+		return c.refuse(errParquet)
+	}
 	for {
 		if err := c.skipBlanks(); err != nil {
 			return err
@@ -179,17 +184,47 @@ func (c *cutter) payload() error {
 // skipMark skips a byte order mark, which Windows tools write.
 func (c *cutter) skipMark() error {
 	const mark = "\uFEFF"
+	marked, err := c.begins(mark)
+	if marked {
+		c.pos += len(mark)
+	}
+	return err
+}
+
+// begins reports whether the rest begins with a mark.
+func (c *cutter) begins(mark string) (bool, error) {
 	for len(c.rest()) < len(mark) {
 		if err := c.more(); err == errEnd {
 			break
 		} else if err != nil {
+			return false, err
+		}
+	}
+	return strings.HasPrefix(c.rest(), mark), nil
+}
+
+// parquetMark begins Parquet files, as which flow logs can be delivered too: their magic, and the first byte of a page's header.
+// https://parquet.apache.org/docs/file-format/
+const parquetMark = "PAR1\x15"
+
+var errParquet = errors.New("a Parquet file, which is not read: have the logs delivered as text")
+
+// maxRefused is how much of a payload that is not read is kept.
+const maxRefused = 256
+
+// refuse hands out the beginning of a payload as its one record, which cannot be right, and reads to its end.
+func (c *cutter) refuse(why error) error {
+	item := c.item(strings.Clone(c.rest()[:min(maxRefused, len(c.rest()))]), c.offset(0))
+	item.Err, item.Inside = why, true // nothing behind it is a line
+	if err := c.emitItem(item); err != nil {
+		return err
+	}
+	for {
+		c.pos = len(c.s)
+		if err := c.more(); err != nil {
 			return err
 		}
 	}
-	if strings.HasPrefix(c.rest(), mark) {
-		c.pos += len(mark)
-	}
-	return nil
 }
 
 // skipBlanks moves to the next byte that is no blank; errEnd when there is none.

@@ -290,7 +290,6 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// FuzzCut: whatever comes, nothing but blanks and separators is lost, and a valid payload is cut as encoding/json cuts it.
 // TestWindows cuts records of all lengths out of reads of all lengths. Records that were kept are what they were, and say
 // where they stood.
 func TestWindows(t *testing.T) {
@@ -344,6 +343,24 @@ func TestWindows(t *testing.T) {
 	}
 }
 
+// TestParquet: a file that is no text is one record that says so, not one for each line end in it.
+func TestParquet(t *testing.T) {
+	in := strings.NewReader("PAR1\x15\x04\n" + strings.Repeat("\x00{\n", 100_000) + "PAR1")
+	var items []Item
+	if err := Cut(in, Options{}, func(item Item) error { items = append(items, item); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if len(items) != 1 || items[0].Err == nil || !strings.Contains(items[0].Err.Error(), "Parquet") || len(items[0].Raw) > maxRefused || in.Len() > 0 {
+		t.Fatalf("%d records, %.300q, %v, %d bytes left", len(items), items[0].Raw, items[0].Err, in.Len())
+	}
+	for _, line := range []string{"PAR1", "PAR1 x", "PAR"} { // text
+		if raws, items := cut(t, line, Options{}); len(raws) != 1 || raws[0] != line || items[0].Err != nil {
+			t.Errorf("%q: %q", line, raws)
+		}
+	}
+}
+
+// FuzzCut: whatever comes, nothing but blanks and separators is lost, and a valid payload is cut as encoding/json cuts it.
 func FuzzCut(f *testing.F) {
 	for _, s := range []string{"{\"a\":1}\n{\"b\":2}", `[{"a":1},{"b":[2]}]`, `{"Records":[{"a":1}]}`, "x|y\n{\"half\":[\n{\"c\":\"\\\"\"}", "{\n\"a\":\n1}\n{}"} {
 		f.Add(s)

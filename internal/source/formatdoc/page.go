@@ -36,7 +36,7 @@ time stays as it is, and the event time is the parse time. ~resolver_endpoint~, 
 	"aws.vpc_flow": `Lines whose fields the first line of a file names, in any order and of any version. A receiver of whole files hands the header on with each
 line (~siem.fields~); lines that come without one stand under ~vpc_flow_fields~ of the siem processor, or else the default format, version 2. ~-~ and
 the account ~unknown~ are left out; rows with NODATA and SKIPDATA are valid. Fields that the table does not have (~region~, ~az-id~ …) are kept under
-their own names, values behind the last name in ~additionalFields~. Flow logs that are delivered as Parquet are not read: choose plain text.`,
+their own names, values behind the last name in ~additionalFields~. Flow logs that are delivered as Parquet are not read, a file is one ~invalid~ record: choose plain text.`,
 	"aws.waf_web_acl": `One object a line; the time is in milliseconds. Newer actions (CAPTCHA, CHALLENGE) and members are kept. The record's account is that of
 ~webaclId~ where it is an ARN, or else ~webaclId~.`,
 	"azure.signin": `Sign-in logs of Microsoft Entra ID in the form of Azure Monitor: JSON lines, or ~{"records":[…]}~. Categories: SignInLogs,
