@@ -26,13 +26,13 @@ type worker struct {
 	recs   records
 
 	placed bool             // the sink asks for members
-	places []jsonscan.Place // of recs
+	places []jsonscan.Where // of recs
 }
 
 // maxKeptRecords is how many records a worker keeps room for from one chunk to the next.
 const maxKeptRecords = 64 << 10
 
-// maxKeptPlaces is the same for their members: some 20 each, at 16 bytes.
+// maxKeptPlaces is the same for their members: some 20 each, at 12 bytes.
 const maxKeptPlaces = 20 * maxKeptRecords
 
 func newWorker(c *config) (*worker, error) {
@@ -160,7 +160,7 @@ func (w *worker) keep(rec *record.Record, a *attempt, n *counts) {
 func (w *worker) place(e *entry) {
 	if o, ok := w.parser.Object(&e.Record); ok {
 		from := len(w.places)
-		w.places = jsonscan.AppendPlaces(w.places, e.Body, o.Members)
+		w.places = jsonscan.AppendWhere(w.places, e.Body, o.Members)
 		e.known = pipe.Known{Places: w.places[from:len(w.places):len(w.places)], Shape: o.Shape}
 	}
 }

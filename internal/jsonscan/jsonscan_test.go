@@ -171,7 +171,7 @@ func FuzzValid(f *testing.F) {
 		if isCompact != (compact.String() == s) {
 			t.Fatalf("compact %v of %q", isCompact, s)
 		}
-		if again := MembersAt(nil, s, AppendPlaces(nil, s, members)); isCompact && !slices.Equal(again, members) {
+		if again := AppendMembers(nil, s, AppendWhere(nil, s, members)); isCompact && !slices.Equal(again, members) {
 			t.Fatalf("%q: %+v, want %+v", s, again, members)
 		}
 		for i := range members {

@@ -1,6 +1,9 @@
 package jsonscan
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Where is where a member stands in a text of less than 4 GiB, without the text: many of them cost little to keep, since they
 // hold no pointers.
@@ -22,7 +25,19 @@ func (n *Names) Where(dst []Where, s string) (where []Where, compact bool, shape
 	return sc.where, compact, shape, nil
 }
 
-// AppendMembers appends to dst the members of a compact object that stand there.
+// AppendWhere appends to dst where all the members of the compact object s stand; nothing when s is longer than that can say.
+func AppendWhere(dst []Where, s string, members []Member) []Where {
+	if len(s) > math.MaxUint32 {
+		return dst
+	}
+	for i := range members {
+		m := &members[i]
+		dst = append(dst, Where{uint32(m.Offset), uint32(m.Offset + len(m.Value)), m.Kind, m.Escaped, m.NameEscaped})
+	}
+	return dst
+}
+
+// AppendMembers appends to dst the members of the compact object s, all of which stand there.
 func AppendMembers(dst []Member, s string, where []Where) []Member {
 	dst = slices.Grow(dst, len(where))
 	before := 0 // the end of the value before; the brace counts as one

@@ -219,7 +219,7 @@ func (e *Encoder) Append(dst []byte, ends []int, rec *record.Record, budget int)
 // Known is what may be known of a record's body, a compact object: where its members stand, and their names. The zero value
 // knows nothing.
 type Known struct {
-	Places []jsonscan.Place
+	Places []jsonscan.Where
 	Shape  jsonscan.Shape
 }
 
@@ -250,7 +250,7 @@ func (e *Encoder) collect(rec *record.Record, known Known) (total int, err error
 	e.items, e.values, e.text = e.items[:0], shrink(e.values), shrink(e.text)
 	shape := known.Shape
 	if len(known.Places) > 0 {
-		e.members = jsonscan.MembersAt(e.members[:0], rec.Body, known.Places)
+		e.members = jsonscan.AppendMembers(e.members[:0], rec.Body, known.Places)
 	} else if e.members, _, shape, err = e.shapes.Members(e.members[:0], rec.Body); err != nil {
 		return 0, fmt.Errorf("body of the record: %w", err)
 	}
