@@ -7,13 +7,13 @@ import (
 	"net"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 	"unsafe"
 
 	"github.com/fluent/fluent-bit-go/output"
 
+	"github.com/siempipe/siempipe/internal/cputime"
 	"github.com/siempipe/siempipe/internal/msgpacktest"
 	"github.com/siempipe/siempipe/internal/objectstore"
 	"github.com/siempipe/siempipe/internal/pipe"
@@ -36,19 +36,10 @@ func benchChunks() map[string][]byte {
 	return chunks
 }
 
-// cpuTime is what the process has used of all processors, garbage collection included.
-func cpuTime(b *testing.B) time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-}
-
 // perRecord says what one record costs, in time that passed and in processor time, which other processes do not lengthen.
 func perRecord(b *testing.B, before time.Duration) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*benchRecords), "ns/record")
-	b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N*benchRecords), "cpu-ns/record")
+	b.ReportMetric(float64(cputime.Used(b)-before)/float64(b.N*benchRecords), "cpu-ns/record")
 }
 
 // BenchmarkChunk makes records of a chunk: MessagePack, JSON, parsed and checked against the schema.
@@ -64,7 +55,7 @@ func BenchmarkChunk(b *testing.B) {
 			}
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
-			before := cpuTime(b)
+			before := cputime.Used(b)
 			for b.Loop() {
 				w.run(data, a)
 			}
@@ -83,7 +74,7 @@ func BenchmarkChunkToJSON(b *testing.B) {
 			var c chunk
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
-			before := cpuTime(b)
+			before := cputime.Used(b)
 			for b.Loop() {
 				c.reset(data)
 				n := 0
@@ -107,7 +98,7 @@ func BenchmarkLibraryToJSON(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
-			before := cpuTime(b)
+			before := cputime.Used(b)
 			for b.Loop() {
 				dec := output.NewDecoder(unsafe.Pointer(&data[0]), len(data))
 				n := 0
@@ -171,7 +162,7 @@ func BenchmarkFlush(b *testing.B) {
 			}
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
-			before := cpuTime(b)
+			before := cputime.Used(b)
 			for b.Loop() {
 				if i.Flush("tag", data) != OK {
 					b.Fatal("not delivered")
@@ -217,7 +208,7 @@ func BenchmarkMessages(b *testing.B) {
 			}
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
-			before := cpuTime(b)
+			before := cputime.Used(b)
 			for b.Loop() {
 				messages()
 			}
@@ -252,7 +243,7 @@ func BenchmarkFlushSyslog(b *testing.B) {
 			i, _ := instance(b, keys{"output": "syslog", "endpoint": l.Addr().String(), "tls_insecure": "on", "max_message_length": "4096"})
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
-			before := cpuTime(b)
+			before := cputime.Used(b)
 			for b.Loop() {
 				if i.Flush("tag", data) != OK {
 					b.Fatal("not delivered")

@@ -7,10 +7,10 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/siempipe/siempipe/internal/cputime"
 	"github.com/siempipe/siempipe/internal/record"
 )
 
@@ -284,24 +284,14 @@ func TestFarTimes(t *testing.T) {
 	for i := range 20_000 {
 		count(windows, "k", 5, float64(i*20), "")
 	}
-	began := cpuTime(t)
+	began := cputime.Used(t)
 	for i := range 1000 {
 		count(windows, "k", 5, float64(i*400)+1, "")
 	}
-	if took := cpuTime(t) - began; took > 2*time.Second {
+	if took := cputime.Used(t) - began; took > 2*time.Second {
 		t.Errorf("%v for 1,000 records among 20,000 windows", took)
 	}
 	snapshot(windows)
-}
-
-// cpuTime is what the process has used so far: other processes do not lengthen it.
-func cpuTime(t *testing.T) time.Duration {
-	t.Helper()
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 func BenchmarkCount(b *testing.B) {

@@ -11,10 +11,11 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/siempipe/siempipe/internal/cputime"
 )
 
 // cut returns the raw texts of a payload, read in one go and byte by byte.
@@ -175,12 +176,12 @@ func TestTooLongLosesNoNeighbour(t *testing.T) {
 // TestSlowReader: bytes that come singly cost no more than a copy of what waits for each time that it doubles.
 func TestSlowReader(t *testing.T) {
 	in := `{"x":"` + strings.Repeat("y", 4<<20) + `"}`
-	start := cpuTime(t)
+	start := cputime.Used(t)
 	n := 0
 	if err := Cut(iotest.OneByteReader(strings.NewReader(in)), Options{}, func(Item) error { n++; return nil }); err != nil || n != 1 {
 		t.Errorf("%d records, %v", n, err)
 	}
-	if took := cpuTime(t) - start; took > 5*time.Second { // more than a minute when each read looked at all of it
+	if took := cputime.Used(t) - start; took > 5*time.Second { // more than a minute when each read looked at all of it
 		t.Errorf("%v for 4 MiB", took)
 	}
 }
@@ -190,25 +191,15 @@ func TestHostilePayloads(t *testing.T) {
 	for _, unit := range []string{`{"a":1}`, "\n[", `]{"a":[}`, `{"a":[`, "\n{", "{}\n\n", `{"records":[`, `{"scan_id":"`, `"{`, "\\", "}"} {
 		for _, head := range []string{"", "{}\n", `{"x":` + "\n", `{"records":[`, `[{"x":"`} {
 			in := head + strings.Repeat(unit, 512<<10/len(unit))
-			start := cpuTime(t)
+			start := cputime.Used(t)
 			if err := Cut(strings.NewReader(in), Options{}, func(Item) error { return nil }); err != nil {
 				t.Error(err)
 			}
-			if took := cpuTime(t) - start; took > 5*time.Second {
+			if took := cputime.Used(t) - start; took > 5*time.Second {
 				t.Errorf("%v for 512 KiB of %q behind %q", took, unit, head)
 			}
 		}
 	}
-}
-
-// cpuTime is what the process has used so far: other processes do not lengthen it.
-func cpuTime(t *testing.T) time.Duration {
-	t.Helper()
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 func TestReaderBringsNothing(t *testing.T) {

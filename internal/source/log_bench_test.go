@@ -7,12 +7,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/siempipe/siempipe/internal/cputime"
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/internal/source"
 )
@@ -49,22 +48,15 @@ func BenchmarkParseLog(b *testing.B) {
 				}
 				b.SetBytes(int64(len(text)))
 				b.ReportAllocs()
-				n, before := 0, processorTime(b)
+				n, before := 0, cputime.Used(b)
 				for b.Loop() {
 					p.ParseIn(text, in, &rec)
 					n++
 				}
-				spent := processorTime(b) - before
+				spent := cputime.Used(b) - before
 				b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "records/s")
 				b.ReportMetric(float64(n)*float64(len(text))/1e6/spent.Seconds(), "MB/s/core")
 			})
 		}
 	}
-}
-
-// processorTime is how long the process has been running on a processor.
-func processorTime(b *testing.B) time.Duration {
-	var usage syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/siempipe/siempipe/internal/cputime"
 	"github.com/siempipe/siempipe/internal/record"
 )
 
@@ -116,11 +116,11 @@ func BenchmarkRecord(b *testing.B) {
 					bytes += len(lr.Body().Str())
 				}
 				from += benchBatch
-				used := cpuTime(b)
+				used := cputime.Used(b)
 				b.StartTimer()
 				require.NoError(b, r.ConsumeLogs(b.Context(), logs))
 				b.StopTimer()
-				cpu += cpuTime(b) - used
+				cpu += cputime.Used(b) - used
 			}
 			b.SetBytes(int64(bytes / max(b.N, 1)))
 			require.Equal(b, n, count.n, "nothing is new")
@@ -134,13 +134,6 @@ func BenchmarkRecord(b *testing.B) {
 			b.ReportMetric(float64(m.HeapAlloc)/float64(n), "heap-B/finding")
 		})
 	}
-}
-
-// cpuTime is what the process has used of all cores, which is what a record costs where others work on the same machine.
-func cpuTime(t testing.TB) time.Duration {
-	var u syscall.Rusage
-	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func diskBytes(t testing.TB, dir string) (n int64) {

@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/siempipe/siempipe/internal/cputime"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
 )
 
@@ -46,21 +45,14 @@ func BenchmarkRead(b *testing.B) {
 			require.EqualValues(b, records, next.records.Load())
 			b.SetBytes(int64(text.Len()))
 			b.ReportAllocs()
-			began := cpuTime(b)
+			began := cputime.Used(b)
 			for b.Loop() {
 				if _, err := c.read(context.Background(), bucket.Object{Key: "trail.json.gz"}, reading{}); err != nil {
 					b.Fatal(err)
 				}
 			}
 			// Of a core, whoever else uses the machine meanwhile.
-			b.ReportMetric(float64(text.Len())*float64(b.N)/1e6/(cpuTime(b)-began).Seconds(), "MB/cpu-s")
+			b.ReportMetric(float64(text.Len())*float64(b.N)/1e6/(cputime.Used(b)-began).Seconds(), "MB/cpu-s")
 		})
 	}
-}
-
-// cpuTime is what the process has used so far.
-func cpuTime(b *testing.B) time.Duration {
-	var usage syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
