@@ -29,6 +29,7 @@ run: build
 test: build fluentbit
 	go test -timeout 60m ./...
 	@command -v "$${FLUENT_BIT:-fluent-bit}" >/dev/null || echo "*** The tests with a real Fluent Bit DID NOT RUN: none on PATH, and FLUENT_BIT names none. ***"
+	@command -v moto_server >/dev/null || echo "*** The tests of SQS DID NOT RUN: no moto_server on PATH (pip install 'moto[server]'). ***"
 
 lint: $(TOOLS)/staticcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "not gofmt'ed"; exit 1; }

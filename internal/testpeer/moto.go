@@ -20,13 +20,13 @@ type Moto struct {
 	Endpoint, Region, Account string
 }
 
-// StartMoto starts moto_server, which is a Python program and cannot be built here: it must be installed
-// (pip install 'moto[server]').
+// StartMoto starts moto_server, a Python program that cannot be built from a Go module (pip install 'moto[server]').
+// Where it is missing the test is skipped, and make test says so at its end.
 func StartMoto(t *testing.T) *Moto {
 	t.Helper()
 	binary, err := exec.LookPath("moto_server")
 	if err != nil {
-		t.Fatalf("testpeer: %v: install it with pip install 'moto[server]'", err)
+		t.Skipf("testpeer: THIS TEST DID NOT RUN: %v: install it with pip install 'moto[server]'", err)
 	}
 	address := FreeAddress(t)
 	host, port, _ := strings.Cut(address, ":")
