@@ -88,14 +88,18 @@ func Write(rec *record.Record, lr plog.LogRecord) {
 		{record.AttrError, rec.Error},
 	}
 	attrs := lr.Attributes()
-	if attrs.Len() == 0 { // nothing to look for: append without searching
-		attrs.EnsureCapacity(len(values))
+	known, before := 0, attrs.Len()
+	for _, v := range values {
+		if v.value != "" {
+			known++
+		} else if before > 0 {
+			attrs.Remove(v.name)
+		}
 	}
+	attrs.EnsureCapacity(attrs.Len() + known) // growing one by one allocates three times
 	for _, v := range values {
 		if v.value != "" {
 			attrs.PutStr(v.name, v.value)
-		} else if attrs.Len() > 0 {
-			attrs.Remove(v.name)
 		}
 	}
 }

@@ -77,9 +77,17 @@ func TestRaw(t *testing.T) {
 
 func BenchmarkWrite(b *testing.B) {
 	rec := record.Record{Body: "{}", Time: time.Now(), Received: time.Now(), EventType: record.Other, AccountID: "1", TenantID: "id", Format: "panoptica", ID: "x"}
-	lr := plog.NewLogRecord()
-	b.ReportAllocs()
-	for b.Loop() {
-		Write(&rec, lr)
+	for name, attribute := range map[string]string{"empty": "", "with a file's name": "log.file.name"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				lr := plog.NewLogRecord()
+				if attribute != "" {
+					lr.Attributes().EnsureCapacity(1) // as file_log makes it
+					lr.Attributes().PutStr(attribute, "findings.ndjson")
+				}
+				Write(&rec, lr)
+			}
+		})
 	}
 }
