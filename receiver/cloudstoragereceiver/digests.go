@@ -14,8 +14,8 @@ import (
 
 	"github.com/siempipe/siempipe/internal/cloudtraildigest"
 	"github.com/siempipe/siempipe/internal/payload"
+	"github.com/siempipe/siempipe/internal/unpack"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
-	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/unpack"
 )
 
 // findingFormat is the source format of findings about digests.
@@ -46,7 +46,7 @@ func (c *cloudStorage) openListed(ctx context.Context, name, key string) (io.Rea
 		}
 		return nil, err
 	}
-	plain, err := unpack.NewReader(raw, c.cfg.MaxUnpackedSize)
+	plain, err := unpack.NewReader(raw, c.cfg.unpackLimit())
 	if err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}

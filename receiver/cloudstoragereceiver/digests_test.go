@@ -131,7 +131,7 @@ func TestDigests(t *testing.T) {
 
 	// A log file that is there but cannot be read is no finding: the digest is checked again, its row does not come again.
 	third, _ := logFile(3)
-	p.put(third, "\x1f\x8bbroken")
+	p.put(third, "\x1f\x8b\x08broken")
 	p.digest(3, "", "", map[string]string{third: "x"}, nil)
 	eventually(t, func() bool { return r.counts(t, "objects", "outcome")["broken"] >= 3 }, func() string { return "not tried" })
 	_, err := p.client.DeleteObject(context.Background(), &s3.DeleteObjectInput{Bucket: &p.bucket, Key: &third})

@@ -14,8 +14,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/siempipe/siempipe/internal/payload"
+	"github.com/siempipe/siempipe/internal/unpack"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
-	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/unpack"
 )
 
 // outcome is what became of an object: one of these, or the bucket.Kind of its error.
@@ -72,6 +72,10 @@ func (c *cloudStorage) read(ctx context.Context, o bucket.Object, how reading) (
 
 func (c *cloudStorage) countObject(ctx context.Context, what outcome) {
 	c.telemetry.ReceiverCloudStorageObjects.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", string(what)))))
+}
+
+func (c *Config) unpackLimit() unpack.Limit {
+	return unpack.Limit{Bytes: c.MaxUnpackedSize, Setting: "max_unpacked_size"}
 }
 
 func outcomeOf(err error) outcome {
@@ -173,7 +177,7 @@ type objectReader struct {
 
 func (r *objectReader) read(ctx context.Context) (torn bool, err error) {
 	defer func() { r.count(ctx, 0) }()
-	plain, err := unpack.NewReader(r.raw, r.c.cfg.MaxUnpackedSize)
+	plain, err := unpack.NewReader(r.raw, r.c.cfg.unpackLimit())
 	if err != nil {
 		return false, err
 	}

@@ -13,22 +13,13 @@ import (
 	"os"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
+	"github.com/siempipe/siempipe/internal/unpack"
 )
 
-const (
-	// spoolMemory is how much of a signed body waits in memory for its signature to be checked; the rest waits on disk.
-	spoolMemory = 1 << 20
-	// maxZstdWindow is how far back a zstd frame may refer, and so what a request can make the decoder hold. 8 MiB is
-	// what RFC 8878 asks every decoder to support.
-	maxZstdWindow = 8 << 20
-)
+// spoolMemory is how much of a signed body waits in memory for its signature to be checked; the rest waits on disk.
+const spoolMemory = 1 << 20
 
-var (
-	errSignature = errors.New("signature missing or wrong")
-	errExpanded  = errors.New("body is too large after decompression")
-)
+var errSignature = errors.New("signature missing or wrong")
 
 // encodingKey is the context key of a request's Content-Encoding.
 type encodingKey struct{}
@@ -55,75 +46,19 @@ func supportedEncoding(encoding string) bool {
 	return false
 }
 
-// Beginnings of compressed files; no record begins so.
-var (
-	gzipMagic = []byte{0x1f, 0x8b, 8} // RFC 1952, with its only method
-	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
-)
-
-// sniff looks whether a body without Content-Encoding is a compressed file all the same, as vendors keep them and curl sends
-// them, and returns the whole body to be read.
-func sniff(body io.Reader) (whole io.Reader, encoding string) {
-	head := make([]byte, len(zstdMagic))
-	n, _ := io.ReadFull(body, head) // an error comes again with the next byte
-	head = head[:n]
-	switch {
-	case bytes.HasPrefix(head, gzipMagic):
-		encoding = "gzip"
-	case bytes.HasPrefix(head, zstdMagic):
-		encoding = "zstd"
+// unpacked reads a body without its compression, which its first bytes tell where no Content-Encoding does. The encoding must
+// be supported.
+func (c *Config) unpacked(body io.Reader, encoding string) (*unpack.Reader, error) {
+	plain, err := unpack.NewReader(body, unpack.Limit{Bytes: c.MaxDecompressedSize, Setting: "max_decompressed_size"})
+	if err != nil {
+		return nil, err
 	}
-	return io.MultiReader(bytes.NewReader(head), body), encoding
+	if encoding != "" && encoding != "identity" && !plain.Packed {
+		plain.Close()
+		return nil, fmt.Errorf("Content-Encoding is %s, and the body is not", encoding)
+	}
+	return plain, nil
 }
-
-// decompress wraps a body in what its encoding, or without one its beginning, needs and bounds what comes out. The encoding
-// must be supported.
-func decompress(body io.Reader, encoding string, limit int64) (io.ReadCloser, error) {
-	if encoding == "" || encoding == "identity" {
-		body, encoding = sniff(body)
-	}
-	switch encoding {
-	case "gzip", "x-gzip":
-		zr, err := gzip.NewReader(body)
-		if err != nil {
-			return nil, err
-		}
-		return &limited{r: zr, left: limit, close: zr.Close}, nil
-	case "zstd":
-		zr, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxZstdWindow), zstd.WithDecoderLowmem(true))
-		if err != nil {
-			return nil, err
-		}
-		return &limited{r: zr, left: limit, close: func() error { zr.Close(); return nil }}, nil
-	default:
-		return io.NopCloser(body), nil // bounded by max_request_body_size
-	}
-}
-
-// limited fails with errExpanded when there is more to read than allowed, instead of ending as if that were all.
-type limited struct {
-	r     io.Reader
-	left  int64
-	close func() error
-}
-
-func (l *limited) Read(p []byte) (int, error) {
-	if l.left <= 0 {
-		var one [1]byte
-		if n, err := io.ReadFull(l.r, one[:]); n == 0 {
-			return 0, err
-		}
-		return 0, errExpanded
-	}
-	if int64(len(p)) > l.left {
-		p = p[:l.left]
-	}
-	n, err := l.r.Read(p)
-	l.left -= int64(n)
-	return n, err
-}
-
-func (l *limited) Close() error { return l.close() }
 
 // spool holds a whole body: its beginning in memory, the rest in a file that is gone once it is closed.
 type spool struct {

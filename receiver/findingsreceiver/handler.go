@@ -18,6 +18,7 @@ import (
 
 	"github.com/siempipe/siempipe/internal/payload"
 	"github.com/siempipe/siempipe/internal/source"
+	"github.com/siempipe/siempipe/internal/unpack"
 )
 
 const (
@@ -121,7 +122,7 @@ func (f *findings) take(r *http.Request) *answer {
 		defer signed.Close()
 		body = signed
 	}
-	plain, err := decompress(body, encoding, f.cfg.MaxDecompressedSize)
+	plain, err := f.cfg.unpacked(body, encoding)
 	if err != nil {
 		return refuse(codeOf(err), "body: %v", err)
 	}
@@ -176,7 +177,7 @@ func codeOf(err error) int {
 		return http.StatusServiceUnavailable
 	case errors.Is(err, errSignature):
 		return http.StatusUnauthorized
-	case errors.As(err, &tooLarge), errors.Is(err, errExpanded):
+	case errors.As(err, &tooLarge), errors.Is(err, unpack.ErrTooLong):
 		return http.StatusRequestEntityTooLarge
 	default:
 		return http.StatusBadRequest

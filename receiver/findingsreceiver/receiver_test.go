@@ -245,6 +245,10 @@ func TestCompression(t *testing.T) {
 		code, _, _ = post(t, url, bytes.NewReader(body))
 		assert.Equal(t, http.StatusOK, code, encoding)
 		assert.Equal(t, []string{a, b}, bodies(sink), "%s, and no header says so", encoding)
+		sink.Reset()
+		code, _, _ = post(t, url, bytes.NewReader(gzipped(t, string(body))), "Content-Encoding", "gzip")
+		assert.Equal(t, http.StatusOK, code, encoding)
+		assert.Equal(t, []string{a, b}, bodies(sink), "%s of a file, on its way in gzip", encoding)
 	}
 	for _, short := range []string{"", "{", "\x1f\x8b", "\x28\xb5\x2f"} { // shorter than what compressed files begin with
 		code, got, _ := post(t, url, strings.NewReader(short))

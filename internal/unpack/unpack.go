@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -16,7 +17,7 @@ import (
 const (
 	// maxLayers is how often a stream may be compressed: delivery services compress files that are compressed already.
 	maxLayers = 2
-	// maxZstdWindow is how far back a zstd frame may refer, and so what an object can make the decoder hold. 8 MiB is
+	// maxZstdWindow is how far back a zstd frame may refer, and so what a stream can make the decoder hold. 8 MiB is
 	// what RFC 8878 asks every decoder to support; zstd's levels up to 19 need no more.
 	maxZstdWindow = 8 << 20
 	// bufferBytes is what is read of the packed stream at once.
@@ -29,7 +30,16 @@ type Error struct{ Err error }
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
-// Reader is a stream without its compression. Close does not close what is below.
+// ErrTooLong is in the *Error of a stream that is longer than allowed.
+var ErrTooLong = errors.New("too long when unpacked")
+
+// Limit is the most bytes that may come out, whether they were packed or not, and the setting that says so, for the error.
+type Limit struct {
+	Bytes   int64
+	Setting string
+}
+
+// Reader is a stream without its compression. Close does not close what is below. It is for one goroutine.
 type Reader struct {
 	io.Reader
 	// Packed says that the stream was compressed: its offsets are not those of what is below.
@@ -37,15 +47,19 @@ type Reader struct {
 	close  []func()
 }
 
-// NewReader looks at the first bytes of r. More than limit bytes are an *Error, and so is a broken stream; an error of r
+// buffers are the readers between the layers, *bufio.Reader of bufferBytes.
+var buffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, bufferBytes) }}
+
+// NewReader looks at the first bytes of r. More bytes than the limit are an *Error, and so is a broken stream; an error of r
 // itself is returned as it is.
-func NewReader(r io.Reader, limit int64) (*Reader, error) {
+func NewReader(r io.Reader, limit Limit) (*Reader, error) {
 	source := &kept{r: r}
 	out := &Reader{}
-	buffered := bufio.NewReaderSize(source, bufferBytes)
+	buffered := out.buffered(source)
 	for range maxLayers {
 		head, err := buffered.Peek(4)
 		if source.err != nil {
+			out.Close()
 			return nil, source.err
 		}
 		if err != nil && err != io.EOF {
@@ -61,16 +75,27 @@ func NewReader(r io.Reader, limit int64) (*Reader, error) {
 			break
 		}
 		out.Packed = true
-		buffered = bufio.NewReaderSize(unpacked, bufferBytes)
+		buffered = out.buffered(unpacked)
 	}
-	out.Reader = &bounded{r: buffered, source: source, out: out, left: limit, limit: limit}
+	out.Reader = &bounded{r: buffered, source: source, out: out, left: limit.Bytes, limit: limit}
 	return out, nil
+}
+
+// buffered lets the first bytes of r be looked at.
+func (u *Reader) buffered(r io.Reader) *bufio.Reader {
+	b := buffers.Get().(*bufio.Reader)
+	b.Reset(r)
+	u.close = append(u.close, func() {
+		b.Reset(nil)
+		buffers.Put(b)
+	})
+	return b
 }
 
 // layer opens the compression that head is the beginning of, nil when it is none.
 func (u *Reader) layer(r *bufio.Reader, head []byte) (io.Reader, error) {
 	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b, 8}): // RFC 1952, with its only method
 		zr, err := gzip.NewReader(r) // reads members one after another
 		if err != nil {
 			return nil, err
@@ -89,12 +114,12 @@ func (u *Reader) layer(r *bufio.Reader, head []byte) (io.Reader, error) {
 	return nil, nil
 }
 
-// Close frees the decoders.
+// Close frees decoders and buffers; nothing may be read afterwards.
 func (u *Reader) Close() {
 	for _, close := range u.close {
 		close()
 	}
-	u.close = nil
+	u.close, u.Reader = nil, nil
 }
 
 // failed tells an error of the stream below from one of its content.
@@ -126,10 +151,11 @@ func (k *kept) Read(p []byte) (int, error) {
 
 // bounded fails where there is more than allowed, instead of ending as if that were all.
 type bounded struct {
-	r           io.Reader
-	source      *kept
-	out         *Reader
-	left, limit int64
+	r      io.Reader
+	source *kept
+	out    *Reader
+	left   int64
+	limit  Limit
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
@@ -137,7 +163,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 		var one [1]byte
 		switch n, err := io.ReadFull(b.r, one[:]); {
 		case n > 0:
-			return 0, &Error{fmt.Errorf("more than %d bytes when unpacked (max_unpacked_size)", b.limit)}
+			return 0, &Error{fmt.Errorf("%w: more than %d bytes (%s)", ErrTooLong, b.limit.Bytes, b.limit.Setting)}
 		case err == io.EOF:
 			return 0, io.EOF
 		default:

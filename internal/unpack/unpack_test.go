@@ -33,7 +33,7 @@ func zst(text string, options ...zstd.EOption) string {
 }
 
 func all(packed string, limit int64) (string, bool, error) {
-	r, err := NewReader(strings.NewReader(packed), limit)
+	r, err := NewReader(strings.NewReader(packed), Limit{limit, "max_unpacked_size"})
 	if err != nil {
 		return "", false, err
 	}
@@ -80,7 +80,8 @@ func TestLimitIsExact(t *testing.T) {
 		got, _, err = all(pack("123456789"), 8)
 		var known *Error
 		require.ErrorAs(t, err, &known, name)
-		assert.ErrorContains(t, err, "max_unpacked_size", name)
+		assert.ErrorIs(t, err, ErrTooLong, name)
+		assert.ErrorContains(t, err, "more than 8 bytes (max_unpacked_size)", name)
 		assert.Equal(t, "12345678", got, name)
 	}
 }
@@ -112,7 +113,7 @@ func TestErrorBelow(t *testing.T) {
 	text := strings.Repeat("a line of text\n", 100_000)
 	for name, packed := range map[string]string{"plain": text, "gzip": gz(text), "zstd": zst(text), "short": "ab"} {
 		for _, at := range []int{0, 3, len(packed) / 2} {
-			r, err := NewReader(io.MultiReader(strings.NewReader(packed[:min(at, len(packed))]), failing{torn}), 1<<30)
+			r, err := NewReader(io.MultiReader(strings.NewReader(packed[:min(at, len(packed))]), failing{torn}), Limit{Bytes: 1 << 30})
 			if err == nil {
 				_, err = io.ReadAll(r)
 				r.Close()
