@@ -32,8 +32,13 @@ const (
 	// Of a batch, before compression: a quarter of what waits, and with fifty partitions still more than half a megabyte for an
 	// object. There is no upper limit: what receivers take in one request limits batches too.
 	defaultMinBatchBytes = 32 << 20
+	// As many records of 1 KiB, where batches are counted in items.
+	defaultMinBatchItems = defaultMinBatchBytes >> 10
 	// What waits in memory while the store is away, before receivers are made to wait.
 	defaultQueueBytes = 128 << 20
+	// Below it the number was meant in requests or records, or batches of some records would each be an object: it is what the
+	// longest record takes that is parsed (max_record_bytes of the siem processor). A longer one comes through all the same.
+	minQueueBytes = 1 << 20
 	// Batches on their way at the same time, each with several uploads: one is made ready while the other waits for the store.
 	defaultConsumers = 2
 )
@@ -110,16 +115,26 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-// Unmarshal lets the default of min_size follow a queue_size or max_size that was made smaller.
+// Unmarshal lets the default of min_size follow a queue_size or max_size that was made smaller, and a sizer that was changed. No
+// number of bytes does for a queue_size in anything else.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := conf.Unmarshal(c); err != nil {
 		return err
 	}
-	if !c.QueueConfig.HasValue() || !c.QueueConfig.Get().Batch.HasValue() || conf.IsSet("sending_queue::batch::min_size") {
+	if !c.QueueConfig.HasValue() {
 		return nil
 	}
 	queue := c.QueueConfig.Get()
+	if queue.Sizer != exporterhelper.RequestSizerTypeBytes && !conf.IsSet("sending_queue::queue_size") {
+		queue.QueueSize = 0
+	}
+	if !queue.Batch.HasValue() || conf.IsSet("sending_queue::batch::min_size") {
+		return nil
+	}
 	batch := queue.Batch.Get()
+	if batch.Sizer != exporterhelper.RequestSizerTypeBytes {
+		batch.MinSize = defaultMinBatchItems
+	}
 	if batch.Sizer == queue.Sizer && queue.QueueSize > 0 {
 		batch.MinSize = min(batch.MinSize, max(1, queue.QueueSize/(defaultQueueBytes/defaultMinBatchBytes)))
 	}
@@ -159,9 +174,15 @@ func (c *Config) Validate() error {
 	oneOf("partition_time", c.PartitionTime, partitionByEvent, partitionByExport)
 	oneOf("compression", c.Compression, string(objectstore.None), string(objectstore.Gzip), string(objectstore.Zstd))
 	oneOf("test_message", c.TestMessage, testOff, testOnStart)
-	if c.QueueConfig.HasValue() && c.QueueConfig.Get().Batch.HasValue() {
-		batch := c.QueueConfig.Get().Batch.Get()
-		if len(batch.Partition.MetadataKeys) > 0 {
+	if c.QueueConfig.HasValue() {
+		queue := c.QueueConfig.Get()
+		switch isBytes := queue.Sizer == exporterhelper.RequestSizerTypeBytes; {
+		case isBytes && queue.QueueSize < minQueueBytes:
+			bad("sending_queue::queue_size", "%d bytes, want at least %d, or a sizer other than bytes", queue.QueueSize, minQueueBytes)
+		case !isBytes && queue.QueueSize == 0:
+			bad("sending_queue::queue_size", "required with sizer %s", queue.Sizer.String())
+		}
+		if queue.Batch.HasValue() && len(queue.Batch.Get().Partition.MetadataKeys) > 0 {
 			bad("sending_queue::batch::partition::metadata_keys", "the exporter itself keeps partitions apart")
 		}
 	}

@@ -294,10 +294,12 @@ func TestMinSizeFollows(t *testing.T) {
 		{nil, 32 * mib},
 		{map[string]any{"queue_size": 1024 * mib}, 32 * mib},
 		{map[string]any{"queue_size": 8 * mib}, 2 * mib},
-		{map[string]any{"queue_size": 3}, 1},
+		{map[string]any{"queue_size": mib}, mib / 4},
 		{map[string]any{"batch": map[string]any{"max_size": 16 * mib}}, 16 * mib},
 		{map[string]any{"queue_size": 8 * mib, "batch": map[string]any{"min_size": 5 * mib}}, 5 * mib},
 		{map[string]any{"sizer": "requests", "queue_size": 100}, 32 * mib},
+		{map[string]any{"sizer": "items", "queue_size": 100, "batch": map[string]any{"flush_timeout": "5s"}}, 25},
+		{map[string]any{"batch": map[string]any{"sizer": "items"}}, 32 << 10},
 	} {
 		cfg := createDefaultConfig().(*Config)
 		require.NoError(t, confmap.NewFromStringMap(map[string]any{"directory": "/tmp", "sending_queue": c.queue}).Unmarshal(cfg))
@@ -308,6 +310,22 @@ func TestMinSizeFollows(t *testing.T) {
 	require.NoError(t, confmap.NewFromStringMap(map[string]any{"directory": "/tmp", "sending_queue": map[string]any{
 		"queue_size": 8 * mib, "batch": map[string]any{"min_size": 9 * mib}}}).Unmarshal(cfg))
 	assert.ErrorContains(t, confmap.Validate(cfg), "min_size", "what is written is not changed")
+}
+
+// TestQueueSizeOfAnotherUnit: the default is bytes, which most other exporters' queues do not count.
+func TestQueueSizeOfAnotherUnit(t *testing.T) {
+	for _, c := range []struct {
+		queue map[string]any
+		want  string
+	}{
+		{map[string]any{"queue_size": 5000}, "sending_queue::queue_size: 5000 bytes, want at least 1048576"},
+		{map[string]any{"sizer": "requests"}, "sending_queue::queue_size: required with sizer requests"},
+		{map[string]any{"sizer": "items", "batch": map[string]any{"flush_timeout": "5s"}}, "sending_queue::queue_size: required with sizer items"},
+	} {
+		cfg := createDefaultConfig().(*Config)
+		require.NoError(t, confmap.NewFromStringMap(map[string]any{"directory": "/tmp", "sending_queue": c.queue}).Unmarshal(cfg))
+		assert.ErrorContains(t, confmap.Validate(cfg), c.want)
+	}
 }
 
 func TestExample(t *testing.T) {

@@ -30,18 +30,19 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 
 // newExporter puts splitter, queue, batcher and retry before the writer and its push.
 func newExporter(ctx context.Context, set exporter.Settings, cfg *Config, w *writer, push xexporterhelper.RequestConsumeFunc) (*splitter, error) {
+	most := newLimits(cfg.QueueConfig)
 	inner, err := xexporterhelper.NewLogsRequest(ctx, set, requestOf, push,
 		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
 		exporterhelper.WithTimeout(cfg.TimeoutConfig),
 		exporterhelper.WithRetry(cfg.RetryConfig),
-		xexporterhelper.WithQueueBatch(cfg.QueueConfig, xexporterhelper.QueueBatchSettings{Encoding: encoding{}}),
+		xexporterhelper.WithQueueBatch(cfg.QueueConfig, xexporterhelper.QueueBatchSettings{Encoding: encoding{room: most.room}}),
 		exporterhelper.WithStart(w.start),
 		exporterhelper.WithShutdown(w.shutdown))
 	if err != nil {
 		return nil, err
 	}
 	return &splitter{
-		Logs: otelqueue.Logs{Logs: inner}, byExport: cfg.PartitionTime == partitionByExport, eventType: cfg.EventType, limits: newLimits(cfg.QueueConfig),
+		Logs: otelqueue.Logs{Logs: inner}, byExport: cfg.PartitionTime == partitionByExport, eventType: cfg.EventType, limits: most,
 		now: time.Now, writer: w,
 	}, nil
 }

@@ -60,9 +60,9 @@ func (g *grouper) part(p objectstore.Partition, first time.Time) int {
 	return i
 }
 
-// request is what was gathered, in parts; the grouper is empty afterwards.
-func (g *grouper) request() *request {
-	r := &request{parts: slices.Clone(g.parts), records: len(g.bodies), bytes: g.bytes}
+// request is what was gathered, in parts, with the room that it has in the queue; the grouper is empty afterwards.
+func (g *grouper) request(room int) *request {
+	r := &request{parts: slices.Clone(g.parts), records: len(g.bodies), bytes: g.bytes, room: room}
 	bodies := make([]string, len(g.bodies))
 	end := 0
 	for i, n := range g.counts {

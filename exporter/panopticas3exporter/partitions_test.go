@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter/exportertest"
@@ -62,6 +63,11 @@ func (m *memoryStore) set(away bool) {
 // startOn starts the exporter on a store.
 func startOn(t *testing.T, cfg *Config, store objectstore.Store) *splitter {
 	t.Helper()
+	return startWith(t, cfg, store, componenttest.NewNopHost())
+}
+
+func startWith(t *testing.T, cfg *Config, store objectstore.Store, host component.Host) *splitter {
+	t.Helper()
 	require.NoError(t, confmap.Validate(cfg))
 	set := exportertest.NewNopSettings(metadata.Type)
 	w, err := newWriter(set, cfg)
@@ -69,7 +75,7 @@ func startOn(t *testing.T, cfg *Config, store objectstore.Store) *splitter {
 	w.store, w.health.patience = store, 500*time.Millisecond
 	e, err := newExporter(t.Context(), set, cfg, w, w.push)
 	require.NoError(t, err)
-	require.NoError(t, e.Start(t.Context(), componenttest.NewNopHost()))
+	require.NoError(t, e.Start(t.Context(), host))
 	return e
 }
 
@@ -205,6 +211,45 @@ func TestLargeRecord(t *testing.T) {
 	require.NoError(t, e.ConsumeLogs(t.Context(), accounts(0, 1, `{"pad":"`+strings.Repeat("x", 40<<20)+`"}`)))
 	stop(t, e)
 	assert.Len(t, store.keys, 1, "with a limit of batches it goes alone")
+}
+
+// TestRecordLargerThanTheQueue: it arrives all the same, among others that do not wait for ever behind it.
+func TestRecordLargerThanTheQueue(t *testing.T) {
+	for _, stored := range []bool{false, true} {
+		t.Run(fmt.Sprintf("stored=%t", stored), func(t *testing.T) {
+			cfg := quick(t)
+			cfg.QueueConfig.Get().QueueSize = minQueueBytes
+			cfg.QueueConfig.Get().Batch.Get().MinSize = minQueueBytes
+			store := newMemoryStore()
+			var h component.Host = componenttest.NewNopHost()
+			if stored {
+				id, ext := fileStorage(t, t.TempDir())
+				cfg.QueueConfig.Get().StorageID = &id
+				h = host{id, ext}
+				defer func() { require.NoError(t, ext.Shutdown(context.Background())) }()
+			}
+			e := startWith(t, cfg, store, h)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*testPatience)
+			defer cancel()
+			const n = 40
+			var senders sync.WaitGroup
+			for i := range n {
+				senders.Go(func() {
+					size := 100 << 10
+					if i%4 == 0 {
+						size = 2 * minQueueBytes
+					}
+					assert.NoError(t, e.ConsumeLogs(ctx, accounts(i, 1, fmt.Sprintf(`{"n":%d,"pad":"%s"}`, i, strings.Repeat("x", size)))))
+				})
+			}
+			senders.Wait()
+			require.Eventually(t, func() bool { store.mu.Lock(); defer store.mu.Unlock(); return len(store.folders) == n }, testPatience, time.Millisecond)
+			stop(t, e) // a stored queue keeps what is not sent yet
+			for folder, lines := range store.folders {
+				assert.Equal(t, 1, lines, folder)
+			}
+		})
+	}
 }
 
 // TestLargePartition: the lines of a partition that take the place of its records are what is sent again.

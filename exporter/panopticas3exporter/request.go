@@ -37,6 +37,10 @@ type request struct {
 	records int
 	bytes   int // of parts and records, with their overheads
 
+	// room is what a single record counts in the queue at most; 0 is no bound. One that counts more than the queue holds would
+	// never come in: exporterhelper refuses it each time, or has it wait for ever and others behind it.
+	room int
+
 	index map[objectstore.Partition]int // of parts, when there are many
 }
 
@@ -62,13 +66,21 @@ var _ xexporterhelper.RequestErrorHandler = (*request)(nil)
 // ItemsCount is the number of records.
 func (r *request) ItemsCount() int { return r.records }
 
-// BytesSize is about what the request takes in memory.
-func (r *request) BytesSize() int { return requestOverhead + r.bytes }
+// BytesSize is what the request counts in the queue.
+func (r *request) BytesSize() int {
+	if r.records == 1 && r.room > 0 {
+		return min(r.memory(), r.room)
+	}
+	return r.memory()
+}
+
+// memory is about what the request takes in memory.
+func (r *request) memory() int { return requestOverhead + r.bytes }
 
 // size is the request in what limits of batches are given in.
 func (r *request) size(sizer exporterhelper.RequestSizerType) int {
 	if sizer == exporterhelper.RequestSizerTypeBytes {
-		return r.BytesSize()
+		return r.memory()
 	}
 	return r.records
 }
@@ -178,7 +190,7 @@ func (r *request) sizeWith(at int, body string, sizer exporterhelper.RequestSize
 	if sizer != exporterhelper.RequestSizerTypeBytes {
 		return r.records + 1
 	}
-	size := r.BytesSize() + len(body) + recordOverhead
+	size := r.memory() + len(body) + recordOverhead
 	if at < 0 {
 		size += partOverhead
 	}
@@ -204,14 +216,14 @@ func (r *request) OnError(err error) xexporterhelper.Request {
 
 // encoding is the form of requests in a persistent queue: a version, and for each part its partition, time and bodies, each
 // text after its length.
-type encoding struct{}
+type encoding struct{ room int } // of the requests that are read
 
 const encodingVersion = 1
 
 // Marshal never fails. The context holds nothing that outlives a restart.
 func (encoding) Marshal(_ context.Context, r xexporterhelper.Request) ([]byte, error) {
 	req := r.(*request)
-	dst := make([]byte, 0, req.BytesSize())
+	dst := make([]byte, 0, req.memory())
 	text := func(s string) {
 		dst = binary.AppendUvarint(dst, uint64(len(s)))
 		dst = append(dst, s...)
@@ -232,13 +244,13 @@ func (encoding) Marshal(_ context.Context, r xexporterhelper.Request) ([]byte, e
 }
 
 // Unmarshal reads what Marshal wrote. It fails on anything else.
-func (encoding) Unmarshal(stored []byte) (context.Context, xexporterhelper.Request, error) {
+func (e encoding) Unmarshal(stored []byte) (context.Context, xexporterhelper.Request, error) {
 	ctx := context.Background()
 	if len(stored) < 2 || stored[0] != encodingVersion {
 		return ctx, nil, errors.New("stored request: not of this version")
 	}
 	d := decoder{rest: string(stored[1:])}
-	req := &request{}
+	req := &request{room: e.room}
 	for d.rest != "" && d.err == nil {
 		p := objectstore.Partition{EventType: d.text(), Day: d.text(), Account: d.text()}
 		first := time.Unix(d.varint(), 0).UTC()

@@ -103,6 +103,32 @@ func TestSplit(t *testing.T) {
 	assert.Equal(t, want, flat(results...))
 }
 
+// TestRoom: only a single record counts less than it is, in the queue that it must come into and out of; batches are measured
+// as they are.
+func TestRoom(t *testing.T) {
+	const room = 1000
+	one := func() *request {
+		r := requestWith([2]string{"a", strings.Repeat("x", 5*room)})
+		r.room = room
+		return r
+	}
+	assert.Equal(t, room, one().BytesSize())
+	stored, err := encoding{}.Marshal(t.Context(), one())
+	require.NoError(t, err)
+	_, got, err := encoding{room: room}.Unmarshal(stored)
+	require.NoError(t, err)
+	assert.Equal(t, room, got.(*request).BytesSize())
+
+	small := requestWith([2]string{"a", "{}"})
+	small.room = room
+	assert.Equal(t, requestOverhead+partOverhead+recordOverhead+2, small.BytesSize())
+	out, err := small.MergeSplit(t.Context(), 2*room, exporterhelper.RequestSizerTypeBytes, one())
+	require.NoError(t, err)
+	require.Len(t, out, 2, "together they are over the limit")
+	small.merge(one())
+	assert.Greater(t, small.BytesSize(), 5*room)
+}
+
 func TestMergeOfAnotherKind(t *testing.T) {
 	_, err := requestWith([2]string{"a", "{}"}).MergeSplit(t.Context(), 0, exporterhelper.RequestSizerTypeItems, nil)
 	require.NoError(t, err)

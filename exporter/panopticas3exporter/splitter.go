@@ -79,9 +79,13 @@ func (s *splitter) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 const maxRequestBytes = 8 << 20
 
 // limits are the most that a request may hold.
-type limits struct{ bytes, records int }
+type limits struct {
+	bytes, records int
+	room           int // as request.room
+}
 
-// newLimits takes half of a queue that is small: what is larger than all of the queue would never come into it.
+// newLimits takes half of a queue that is small: what is larger than all of the queue would never come into it, and what is
+// nearly as large only when nothing else does.
 func newLimits(queue configoptional.Optional[exporterhelper.QueueBatchConfig]) limits {
 	most := limits{bytes: maxRequestBytes, records: math.MaxInt}
 	if !queue.HasValue() {
@@ -90,7 +94,7 @@ func newLimits(queue configoptional.Optional[exporterhelper.QueueBatchConfig]) l
 	half := int(max(1, queue.Get().QueueSize/2))
 	switch queue.Get().Sizer {
 	case exporterhelper.RequestSizerTypeBytes:
-		most.bytes = min(most.bytes, half)
+		most.bytes, most.room = min(most.bytes, half), half
 	case exporterhelper.RequestSizerTypeItems:
 		most.records = half
 	}
@@ -115,12 +119,12 @@ func (s *splitter) split(logs plog.Logs) []*request {
 	for lr := range each(logs) {
 		p := s.partitionOf(lr, &rec, at, &days)
 		if g.full(s.limits, rec.Body) {
-			requests = append(requests, g.request())
+			requests = append(requests, g.request(s.limits.room))
 		}
 		g.add(p, rec.EventTime(), rec.Body)
 	}
 	if len(g.bodies) > 0 {
-		requests = append(requests, g.request())
+		requests = append(requests, g.request(s.limits.room))
 	}
 	return requests
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/extension"
@@ -34,25 +35,32 @@ func (h host) GetExtensions() map[component.ID]component.Component {
 	return map[component.ID]component.Component{h.id: h.extension}
 }
 
+// fileStorage starts a storage in a directory. Who uses it stops it.
+func fileStorage(t *testing.T, dir string) (component.ID, extension.Extension) {
+	t.Helper()
+	f := filestorage.NewFactory()
+	cfg := f.CreateDefaultConfig().(*filestorage.Config)
+	cfg.Directory = dir
+	id := component.NewID(f.Type())
+	ext, err := f.Create(t.Context(), extension.Settings{ID: id, TelemetrySettings: componenttest.NewNopTelemetrySettings()}, cfg)
+	require.NoError(t, err)
+	require.NoError(t, ext.Start(t.Context(), nil))
+	return id, ext
+}
+
 // TestPartitionsOutliveARestart: while the store is away the collector ends; after the next start the batches that come out
 // of the stored queue are apart as they were.
 func TestPartitionsOutliveARestart(t *testing.T) {
 	const tenants, rounds = 20, 10
 	dir, store := t.TempDir(), newMemoryStore()
 	run := func(use func(e *splitter)) (batches []*request) {
-		f := filestorage.NewFactory()
-		fc := f.CreateDefaultConfig().(*filestorage.Config)
-		fc.Directory = dir
-		id := component.NewID(f.Type())
-		set := exportertest.NewNopSettings(metadata.Type)
-		ext, err := f.Create(t.Context(), extension.Settings{ID: id, TelemetrySettings: set.TelemetrySettings}, fc)
-		require.NoError(t, err)
-		require.NoError(t, ext.Start(t.Context(), nil))
+		id, ext := fileStorage(t, dir)
 		defer func() { require.NoError(t, ext.Shutdown(context.Background())) }()
 
 		cfg := quick(t)
 		cfg.QueueConfig.Get().StorageID = &id
 		cfg.QueueConfig.Get().Batch.Get().FlushTimeout = 300 * time.Millisecond
+		set := exportertest.NewNopSettings(metadata.Type)
 		set.ID = component.NewID(metadata.Type)
 		w, err := newWriter(set, cfg)
 		require.NoError(t, err)
