@@ -16,6 +16,7 @@ import (
 
 	"github.com/siempipe/siempipe/internal/findingstate"
 	"github.com/siempipe/siempipe/internal/otelmeter"
+	"github.com/siempipe/siempipe/internal/otelrecord"
 	"github.com/siempipe/siempipe/internal/screen"
 	"github.com/siempipe/siempipe/processor/findingstateprocessor/internal/metadata"
 )
@@ -232,6 +233,9 @@ func (p *findingState) decide(b *findingstate.Batch, r *reader, n *counts) (out 
 		annotate(out.add(it.place), o, p.cfg.AnnotateBody && !o.IsEvent())
 		n.out++
 		n.bytesOut += int64(it.bytes)
+	}
+	if out.n > 0 {
+		otelrecord.KeepOnly(out.logs, len(r.items))
 	}
 	return out
 }

@@ -171,6 +171,7 @@ func (p *siem) process(ctx context.Context, logs plog.Logs) (plog.Logs, error) {
 	})
 	w.rec = record.Record{} // keeps no body alive
 	n.report(ctx, p.telemetry)
+	otelrecord.KeepOnly(logs, int(n.in))
 	if logs.ResourceLogs().Len() == 0 {
 		return logs, processorhelper.ErrSkipProcessingData
 	}

@@ -30,10 +30,12 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/processor/processortest"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/internal/trial"
+	"github.com/siempipe/siempipe/processor/siemprocessor"
 	"github.com/siempipe/siempipe/receiver/findingsreceiver/internal/metadata"
 )
 
@@ -506,6 +508,37 @@ func TestMemory(t *testing.T) {
 	assert.EqualValues(t, records, taken.Load())
 	assert.Less(t, peak.Load(), uint64(8<<20), "bytes in use for a body of 200 MB")
 	t.Logf("%d KiB in use at most", peak.Load()>>10)
+}
+
+// TestMemoryOfTheFew: one open finding among a hundred dismissed ones does not keep what was received with it alive while it waits.
+func TestMemoryOfTheFew(t *testing.T) {
+	waiting := new(consumertest.LogsSink)
+	factory := siemprocessor.NewFactory()
+	siem, err := factory.CreateLogs(t.Context(), processortest.NewNopSettings(factory.Type()), factory.CreateDefaultConfig(), waiting)
+	require.NoError(t, err)
+	url := start(t, nil, siem)
+	finding := `{"alert_id":"f-1","provider":"AWS","status":"%s","severity":"High","tenant_id":"id-1234","account_id":"111122223333",` +
+		`"resource_type":"Storage","risk_category":"Data Exposure","detection_type":"security_finding","attack_scenario":"Public bucket",` +
+		`"description":"` + strings.Repeat("x", 700) + `","detection_timestamp":"2024-09-15T17:16:00Z"}` + "\n"
+	const open, hidden = 500, 99
+	hundred := fmt.Sprintf(finding, "open") + strings.Repeat(fmt.Sprintf(finding, "dismissed"), hidden)
+
+	inUse := func() uint64 {
+		runtime.GC()
+		runtime.GC() // pools let go in the second
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := inUse()
+	code, got, _ := post(t, url, &repeated{line: hundred, left: open})
+	require.Equal(t, http.StatusOK, code, got)
+	require.Equal(t, open*(1+hidden), got.Accepted)
+	require.Equal(t, open, waiting.LogRecordCount())
+	held := inUse() - before
+	assert.Less(t, held, uint64(4*open*len(finding)), "bytes in use for %d records of %d", open, len(finding))
+	t.Logf("%d bytes in use a record of %d", held/open, len(finding))
+	runtime.KeepAlive(waiting)
 }
 
 func TestPathsThatNoRouterTakes(t *testing.T) {
