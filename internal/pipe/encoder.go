@@ -46,7 +46,7 @@ func (c *Config) Validate() error {
 	switch c.Overflow {
 	case "", OverflowShorten, OverflowSplit, OverflowDrop:
 	default:
-		errs = append(errs, fmt.Errorf("overflow: %q is none of shorten, split, drop", c.Overflow))
+		errs = append(errs, fmt.Errorf("overflow: %q, want one of shorten, split, drop", c.Overflow))
 	}
 	for i, f := range c.Fields {
 		if err := checkKey(f.Key); err != nil {

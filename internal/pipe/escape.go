@@ -38,7 +38,7 @@ func escapeMode(s string) (mode, error) {
 	case EscapeNone:
 		return modeNone, nil
 	}
-	return 0, fmt.Errorf("escape: %q is none of backslash, replace, none", s)
+	return 0, fmt.Errorf("escape: %q, want one of backslash, replace, none", s)
 }
 
 // unsafeRune reports characters that end a line or a string for some reader (C0 and C1 controls, U+2028, U+2029), or

@@ -53,7 +53,7 @@ func parsePath(s string) (path, error) {
 				return path{fact: fact(i)}, nil
 			}
 		}
-		return path{}, fmt.Errorf("%q is none of %s", s, strings.Join(factNames[1:], ", "))
+		return path{}, fmt.Errorf("%q, want one of %s", s, strings.Join(factNames[1:], ", "))
 	}
 	p := path{whole: s}
 	p.outer, p.inner, _ = strings.Cut(s, ".")

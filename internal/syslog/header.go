@@ -76,7 +76,7 @@ func (c *HeaderConfig) Validate() error {
 		errs = append(errs, check("app_name", appName, 32, tag), check("hostname", hostname, 255, printable))
 	case None:
 	default:
-		errs = append(errs, fmt.Errorf("header: %q is none of rfc5424, rfc3164, none", c.Format))
+		errs = append(errs, fmt.Errorf("header: %q, want one of rfc5424, rfc3164, none", c.Format))
 	}
 	return errors.Join(errs...)
 }

@@ -60,7 +60,7 @@ func (c *WriterConfig) Validate() error {
 	switch c.Network {
 	case TCP, UDP, Unix:
 	default:
-		errs = append(errs, fmt.Errorf("network: %q is none of tcp, udp, unix", c.Network))
+		errs = append(errs, fmt.Errorf("network: %q, want one of tcp, udp, unix", c.Network))
 	}
 	if len(c.Endpoints) == 0 {
 		errs = append(errs, errors.New("endpoint: must not be empty"))
@@ -77,7 +77,7 @@ func (c *WriterConfig) Validate() error {
 	switch c.Framing {
 	case OctetCounting, Newline:
 	default:
-		errs = append(errs, fmt.Errorf("framing: %q is none of octet_counting, newline", c.Framing))
+		errs = append(errs, fmt.Errorf("framing: %q, want one of octet_counting, newline", c.Framing))
 	}
 	if c.Timeout < 0 {
 		errs = append(errs, errors.New("timeout: must not be negative"))

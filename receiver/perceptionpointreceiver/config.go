@@ -218,7 +218,7 @@ func (c *Config) base() (*url.URL, error) {
 		if c.Region == "" {
 			return nil, errors.New("region: required, one of us, eu, au; or endpoint")
 		}
-		return nil, fmt.Errorf("region: %.64q is none of us, eu, au", c.Region)
+		return nil, fmt.Errorf("region: %.64q, want one of us, eu, au", c.Region)
 	}
 	if c.Region != "" {
 		return nil, errors.New("endpoint: not together with region")

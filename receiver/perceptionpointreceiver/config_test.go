@@ -61,7 +61,7 @@ func TestValidate(t *testing.T) {
 	}{
 		"all is well":                {func(*Config) {}, nil},
 		"no region":                  {func(c *Config) { c.Region = "" }, []string{"region: required"}},
-		"unknown region":             {func(c *Config) { c.Region = "uk" }, []string{`region: "uk" is none of us, eu, au`}},
+		"unknown region":             {func(c *Config) { c.Region = "uk" }, []string{`region: "uk", want one of us, eu, au`}},
 		"region and endpoint":        {func(c *Config) { c.Endpoint = "https://x.example" }, []string{"endpoint: not together with region"}},
 		"plain http":                 {endpoint("http://api.example"), []string{"endpoint: ", "want https"}},
 		"plain http on loopback":     {endpoint("http://127.0.0.1:8443"), nil},
