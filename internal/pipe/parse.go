@@ -157,8 +157,8 @@ type parsedLine struct {
 	hostile  bool  // a hostile value stood before
 	rank     uint8 // highest since then
 	late     bool  // the last verdict had a key after it that belongs before it
-	adverse  bool  // a verdict other than clean stood before
-	tailText bool  // since then a Sample or Verdict Messages
+	notClean bool  // a verdict other than clean stood before
+	tailText bool  // since the first of them a Sample or Verdict Messages
 	shadowed bool  // the last verdict came after both: it may have been written into that text
 }
 
@@ -173,9 +173,9 @@ func (l *parsedLine) add(k key, value string) {
 	}
 	if k == keyVerdict {
 		l.late = false
-		l.shadowed = l.adverse && l.tailText
-		if isAdverse(value) {
-			l.adverse, l.tailText = true, false
+		l.shadowed = l.notClean && l.tailText
+		if value != VerdictClean && !l.notClean {
+			l.notClean, l.tailText = true, false
 		}
 	}
 	if k == keySample || k == keyVerdictMessages {
