@@ -199,8 +199,10 @@ func columnsOf(t *Table, fields []Field) ([]column, error) {
 // classOf keeps a value's class when the user names its place in the body instead of its key.
 func (t *Table) classOf(from string) Class {
 	for _, row := range t.Rows {
-		if row.From == from || strings.HasPrefix(row.From, from+"|") || strings.HasSuffix(row.From, "|"+from) {
-			return row.Class
+		for alt := range strings.SplitSeq(row.From, "|") {
+			if alt == from {
+				return row.Class
+			}
 		}
 	}
 	return Text

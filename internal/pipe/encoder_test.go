@@ -129,6 +129,17 @@ func TestConfig(t *testing.T) {
 	}
 }
 
+// TestClassOfFrom: a value that the user names by its place in the body keeps its class, whichever alternative of the row it is.
+func TestClassOfFrom(t *testing.T) {
+	rec := record.Record{EventType: "Azure.SignIn", Body: `{"operationName":"` + strings.Repeat("x", 60) + `","userAgent":"` + strings.Repeat("y", 300) + `"}`}
+	for _, overflow := range []string{OverflowShorten, OverflowSplit} {
+		e := newEncoder(t, Config{Overflow: overflow, Fields: []Field{{Key: "agent", From: "userAgent"}, {Key: "what", From: "operationName"}}})
+		if all, _, _, err := e.Append(nil, nil, &rec, 100); err != nil || !strings.Contains(string(all), "|what:"+strings.Repeat("x", 60)) {
+			t.Errorf("%s: %s %v", overflow, all, err)
+		}
+	}
+}
+
 func TestErrTooLong(t *testing.T) {
 	rec := scanRecord(record.EmailScan, seedPairs)
 	for _, overflow := range []string{OverflowShorten, OverflowSplit, OverflowDrop} {

@@ -43,7 +43,8 @@ a message is UTF-8 and holds no control, line separator, bidirectional control o
 
 With ` + "`overflow: shorten`" + ` values of class text are taken down first, the longest before the others, then those of class
 detail; ` + "`…`" + ` marks each. Values of class code and id stay whole (one above %d bytes is no vendor's and may be cut, so
-that a forged one cannot keep its message from being sent).
+that a forged one cannot keep its message from being sent). Where that is not enough, whole pairs of class text and detail are left out,
+the last first.
 
 With ` + "`overflow: split`" + ` every part repeats the ids and numbers itself, ` + "`Part:1/3`" + `. A value that is divided goes on under the same key in
 the next part: the values of a key put together in the order of the parts are the whole value. Codes are never divided.
@@ -58,7 +59,8 @@ PRI alone, or none of them. The vendor escapes nothing, and attackers write subj
 - A value ends only at a pipe that one of the vendor's keys and a colon follow directly.
 - A key that is repeated, or stands where the vendor does not write it, makes the record ` + "`ambiguous`" + `. The last one counts where text of an
   attacker's may stand before it; of datetime, Scan ID, Event, IP Address and the subject, name or URL, which stand before all of that, the first.
-- A line at the vendor's limit of 1,024 characters that lacks its end, or is exactly that long, is ` + "`truncated`" + `.
+- A line of exactly the vendor's limit, 1,024 characters or bytes, is ` + "`truncated`" + `. So is one of 1,000 bytes or more without Sample, or with
+  a verdict that an attacker might have written.
 - A verdict that was cut off or may be forged is ` + "`unknown`" + `, never clean. One that no attacker would write (MAL, BLK, SUS, SPM) stays.
 
 An ambiguous or truncated record keeps the line under ` + "`raw`" + `. Bytes that are no UTF-8 become U+FFFD, and the record then has the line under ` + "`raw_base64`" + `.
