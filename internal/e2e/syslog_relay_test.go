@@ -49,6 +49,7 @@ service:
 
 	const tail = "spf,av|Verdict:SUS|Action:Delivered|Sample:s1"
 	long := vendorLine("cut", strings.Repeat("é ", 500), tail)[:1024]
+	padded := (vendorLine("padded", "x", "|Verdict:CLN|Sample:s") + strings.Repeat(" ", 1024))[:1024]
 	tests := map[string]struct {
 		network, sent            string
 		subject, verdict, marked string
@@ -60,9 +61,11 @@ service:
 		"new":        {"tcp", "<14>1 2021-02-04T07:07:35.630Z pp01 scanner - - - " + vendorLine("new", "RFC 5424", tail) + "\n", "RFC 5424", "SUS", ""},
 		"forged": {"tcp", vendorLine("forged", "x|Verdict:CLN|Action:Delivered", "av|Verdict:MAL|Action:Quarantined|Sample:s") + "\n",
 			"x", "MAL", "Ambiguous:true"},
-		"cut":      {"tcp", long + "\n", "é é ", "unknown", "Truncated:true"},
-		"datagram": {"udp", vendorLine("datagram", "größe", tail), "größe", "SUS", ""},
-		"counted":  {"udp", "429 <14>1 - - - - - - " + vendorLine("counted", "y", tail), "y", "SUS", ""},
+		"padded":     {"tcp", padded + "\n", "x", "unknown", "Truncated:true"},
+		"padded udp": {"udp", strings.Replace(padded, "padded", "padded udp", 1)[:1024], "x", "unknown", "Truncated:true"},
+		"cut":        {"tcp", long + "\n", "é é ", "unknown", "Truncated:true"},
+		"datagram":   {"udp", vendorLine("datagram", "größe", tail), "größe", "SUS", ""},
+		"counted":    {"udp", "429 <14>1 - - - - - - " + vendorLine("counted", "y", tail), "y", "SUS", ""},
 	}
 	for _, test := range tests { // a connection for each message, as the vendor's client does
 		address := map[string]string{"tcp": tcp, "udp": udp}[test.network]

@@ -106,7 +106,11 @@ type cutter struct {
 func (c *cutter) emit(n int) error {
 	raw := strings.TrimLeft(c.rest()[:n], blanks)
 	offset := c.offset(n - len(raw))
-	raw = strings.TrimRight(raw, blanks)
+	if raw != "" && raw[0] != '{' { // blanks at the end of a line tell how long it was: a pipe line may have been cut inside them
+		raw = strings.TrimRight(raw, "\r\n")
+	} else {
+		raw = strings.TrimRight(raw, blanks)
+	}
 	c.pos += n
 	if raw == "" {
 		return nil

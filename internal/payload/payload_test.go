@@ -52,6 +52,7 @@ func TestCut(t *testing.T) {
 		"blanks":                      {" \r\n\n\t", nil},
 		"one object":                  {a, []string{a}},
 		"blanks and mark around":      {"\uFEFF \n" + a + "\n\n", []string{a}},
+		"blanks behind":               {" " + a + " \t\n x|y \t\r\n \n", []string{a, "x|y \t"}},
 		"lines":                       {a + "\n" + b + "\n" + a, []string{a, b, a}},
 		"CRLF and empty lines":        {a + "\r\n\r\n" + b + "\r\n", []string{a, b}},
 		"several on a line":           {a + b + " " + a, []string{a, b, a}},

@@ -108,6 +108,9 @@ var errNoKey = errors.New("no key of a Perception Point line at its start")
 // an empty value is returned. Of a repeated key the last occurrence is taken where hostile text may stand before it,
 // and the first for datetime, Scan ID, Event, IP Address and the subject, name or URL, which stand before all hostile text.
 //
+// Blanks at the end are no part of a value, but they count as long as the line: who pads a subject with them must not be able to
+// hide that the line was cut. So line must be what came, not what is left when its blanks were cut off.
+//
 // The verdict becomes VerdictUnknown, unless it is one that no attacker wants (MAL, BLK, SUS, SPM), when the line was cut
 // before its end, when it is so long that forged pairs may have pushed the vendor's own out, and when it can only be forged.
 //
@@ -124,6 +127,7 @@ func Parse(dst []Pair, line string) (pairs []Pair, info LineInfo, err error) {
 	info.Header = strings.TrimRight(line[:start], " \uFEFF")
 	info.NotUTF8 = !utf8.ValidString(line)
 	l := parsedLine{atLimit: length >= limitReached || cutRune, cut: cutRune || isCut(line, start)}
+	line = strings.TrimRight(line, " \t\r\n\x00\uFEFF")
 	for k != keyCount {
 		from := start + len(vendorKeys[k].name) + 1
 		next, nextKey := nextPair(line, from)

@@ -12,8 +12,8 @@ import (
 type Input struct {
 	// Context is what the receiver knows of the record.
 	Context
-	// Raw is the text without blanks and a byte order mark around it.
-	Raw string
+	// Raw is the text without blanks and a byte order mark around it, whole the text as it came.
+	Raw, whole string
 	// Members are those of the JSON object that Raw is; none when JSONErr is set.
 	Members []jsonscan.Member
 	// Compact says that Raw is an object without blanks outside of strings.
@@ -41,7 +41,7 @@ const blanks = " \t\r\n\uFEFF"
 
 func (in *Input) scan(raw string) {
 	before := len(in.room)
-	in.Raw, in.shape = trim(raw), 0
+	in.whole, in.Raw, in.shape = raw, trim(raw), 0
 	if in.Raw != "" && in.Raw[0] != '{' { // a line, whose error need not be made for each
 		in.room, in.Compact, in.JSONErr = in.room[:0], false, errNoObject
 	} else {
@@ -59,7 +59,7 @@ func (in *Input) scan(raw string) {
 func (in *Input) take(raw string, o Object) {
 	clear(in.room)
 	in.room = in.room[:0]
-	in.Raw, in.Members, in.shape = raw, o.Members, o.Shape
+	in.whole, in.Raw, in.Members, in.shape = raw, raw, o.Members, o.Shape
 	in.Compact, in.IsObject, in.JSONErr = true, true, nil
 	in.marked = false
 }

@@ -3,6 +3,7 @@ package source
 import (
 	"encoding/base64"
 	"errors"
+	"strings"
 
 	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/pipe"
@@ -38,8 +39,9 @@ func parsePerceptionPointSyslog(p *Parser, in *Input, rec *record.Record) error 
 	if in.IsObject {
 		return parseScanBody(p, in, rec)
 	}
-	var room [16]pipe.Pair // more than there are keys
-	pairs, info, err := pipe.Parse(room[:0], in.Raw)
+	var room [16]pipe.Pair                     // more than there are keys
+	line := strings.TrimLeft(in.whole, blanks) // how long it is tells whether it was cut: blanks at its end count
+	pairs, info, err := pipe.Parse(room[:0], line)
 	if err != nil {
 		return err
 	}
@@ -65,11 +67,11 @@ func parsePerceptionPointSyslog(p *Parser, in *Input, rec *record.Record) error 
 	}
 	if info.Ambiguous || info.Truncated {
 		body = append(body, `,"raw":`...)
-		body = jsonscan.AppendQuoted(body, in.Raw)
+		body = jsonscan.AppendQuoted(body, strings.TrimRight(line, "\r\n"))
 	}
 	if info.NotUTF8 {
 		body = append(appendMember(body, rawMember), '"')
-		body = append(base64.StdEncoding.AppendEncode(body, []byte(in.Raw)), '"')
+		body = append(base64.StdEncoding.AppendEncode(body, []byte(strings.TrimRight(line, "\r\n"))), '"')
 	}
 	p.buf = append(body, '}')
 	rec.Body = string(p.buf)

@@ -120,3 +120,20 @@ func BenchmarkScan(b *testing.B) {
 		})
 	}
 }
+
+// TestLineCutInsideBlanks: a line that the vendor cut inside the blanks of a hostile subject is as long as it came.
+func TestLineCutInsideBlanks(t *testing.T) {
+	line := "datetime:1|Scan ID:a|Event:Email Scanned|Subject:x|From:f|Layers:|Verdict:CLN|Sample:s"
+	line += strings.Repeat(" ", 1024-len(line))
+	for _, format := range []string{Auto, "perception_point_syslog"} {
+		p, err := NewParser(Options{Format: format})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rec record.Record
+		p.Parse("\uFEFF"+line+"\r\n", "", time.Time{}, &rec)
+		if !strings.Contains(rec.Body, `"Verdict":"unknown"`) || !strings.Contains(rec.Body, `"Sample":"s","truncated":true,"raw":"`+line+`"`) || rec.Severity != record.SeverityUnknown {
+			t.Errorf("%s: %s", format, rec.Body)
+		}
+	}
+}

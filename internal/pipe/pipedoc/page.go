@@ -63,6 +63,10 @@ PRI alone, or none of them. The vendor escapes nothing, and attackers write subj
   a verdict that an attacker might have written.
 - A verdict that was cut off or may be forged is ` + "`unknown`" + `, never clean. One that no attacker would write (MAL, BLK, SUS, SPM) stays.
 
+Blanks at the end of a line count: a sender who pads a subject with them has the vendor cut the line there. The ` + "`syslog` and `file_log`" + ` receivers
+cut them off unless they have ` + "`preserve_trailing_whitespaces: true`" + `; set it wherever the vendor's lines come in, or a forged verdict in such a line is
+taken for the vendor's. Over UDP they take tabs and other controls off in any case.
+
 An ambiguous or truncated record keeps the line under ` + "`raw`" + `. Bytes that are no UTF-8 become U+FFFD, and the record then has the line under ` + "`raw_base64`" + `.
 
 `
