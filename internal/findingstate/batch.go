@@ -135,12 +135,7 @@ func (b *Batch) Decide(o *Observation) {
 	if s.is(isGone) {
 		b.reset(s, 0)
 	}
-	hidden := false
-	if (t.open.AnyTenant || b.rest.AnyTenant) && o.anyTenant != (id{}) && !o.event {
-		if any := t.cache.get(o.anyTenant); any != nil && any.is(byEvent) {
-			hidden = any.hiddenAt(b.now)
-		}
-	}
+	hidden := b.hiddenElsewhere(s, o)
 	known := s.known()
 	content := s.content
 	if t.apply(&s.entry, o, b.now, hidden) && content != o.content {
@@ -159,6 +154,27 @@ func (b *Batch) Decide(o *Observation) {
 		return
 	}
 	b.seen(s.scope, o)
+}
+
+// hiddenElsewhere reports whether an event without a tenant hides the finding.
+func (b *Batch) hiddenElsewhere(s *slot, o *Observation) bool {
+	t := b.t
+	if !t.open.AnyTenant && !b.rest.AnyTenant || o.anyTenant == (id{}) {
+		return false
+	}
+	any := t.cache.get(o.anyTenant)
+	switch {
+	case any == nil || !any.is(byEvent):
+		return false
+	case any.hiddenAt(b.now):
+		if after := t.opts.ExpireAfter.Milliseconds(); after > 0 && !o.event && !any.is(isFinding) && b.now-any.last >= after/16 {
+			b.changeSlot(any, false).last = b.now // it must not expire before what it hides
+		}
+		return true
+	case s.emitted != 0 && s.last < int64(any.until)*1000: // it was hidden, though nothing came of it meanwhile
+		s.set(isReturning)
+	}
+	return false
 }
 
 // Abort forgets the batch.
@@ -222,6 +238,7 @@ func (b *Batch) Commit(ctx context.Context) error {
 		u := &b.undo[i]
 		switch {
 		case u.added && !u.slot.known():
+			delete(t.fresh, u.old.id) // it may have been known in the middle of the batch
 			t.cache.remove(u.old.id)
 		case u.changed():
 			t.cache.setDirty(u.slot)

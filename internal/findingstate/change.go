@@ -22,11 +22,11 @@ const (
 	Snoozed   Change = "snoozed"   // an event
 )
 
-// apply changes an entry by an observation of it and says what is new. hiddenElsewhere says that an event for any tenant hides
+// apply changes an entry by an observation of it and says what is new. hiddenElsewhere says that an event without a tenant hides
 // the finding. The observation's fields are to be taken over when it returns true.
 func (t *Tracker) apply(e *entry, o *Observation, now int64, hiddenElsewhere bool) (told bool) {
 	if o.event {
-		t.applyEvent(e, o, now)
+		t.applyEvent(e, o, now, hiddenElsewhere)
 		return false
 	}
 	t.applyMarks(e, o, now)
@@ -132,9 +132,8 @@ func (t *Tracker) show(e *entry) {
 }
 
 // applyEvent takes a disposition that came on its own. The finding need not be known yet.
-func (t *Tracker) applyEvent(e *entry, o *Observation, now int64) {
+func (t *Tracker) applyEvent(e *entry, o *Observation, now int64, hiddenElsewhere bool) {
 	o.Emit = t.opts.All
-	known := e.known()
 	d := &o.said
 	switch {
 	case d.Dismissed, d.Snoozed && d.SnoozedAt(time.UnixMilli(now)):
@@ -144,25 +143,39 @@ func (t *Tracker) applyEvent(e *entry, o *Observation, now int64) {
 		}
 		t.hide(e, o)
 		e.set(byEvent)
-		if !known {
+		if !e.is(isFinding) {
 			e.last, e.day = now, o.day // from here on it may expire
 			e.scope = t.scopes.number(o.scope)
 		}
 	case d.Snoozed: // it is over already
 		o.Change = Snoozed
 		if !e.is(isDismissed) {
-			t.show(e)
+			t.takeBack(e, o, now)
 		}
 	case d.Open:
 		o.Change = Reopened
-		t.show(e)
-	case d.Resolved && e.emitted != 0 && !e.is(isResolved) && !e.hiddenAt(now):
+		t.takeBack(e, o, now)
+	case d.Resolved && e.emitted != 0 && !e.is(isResolved) && !e.hiddenAt(now) && !hiddenElsewhere:
 		o.Change, o.Emit = Resolved, true
 		e.set(isResolved)
 		e.emitted = seconds(now)
 	default:
 		o.Change = Unchanged
 	}
+}
+
+// takeBack ends a disposition by an event. One without a tenant becomes a snooze that is over: the findings that it hid, each an
+// entry of its own, find there that they return.
+func (t *Tracker) takeBack(e *entry, o *Observation, now int64) {
+	if o.scope.Tenant != "" || !e.is(byEvent) {
+		t.show(e)
+		return
+	}
+	if e.hiddenAt(now) {
+		e.until = seconds(now)
+	}
+	e.clear(isDismissed)
+	e.set(isSnoozed)
 }
 
 // changedFields lists the fields that differ between an entry and an observation.

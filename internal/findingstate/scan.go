@@ -102,7 +102,7 @@ func (b *Batch) Scan(name string, status Status) Route {
 	if sc == nil {
 		return Pass
 	}
-	if status != "" && status != sc.Status {
+	if status != "" && (status != sc.Status || sc.waits()) {
 		sc.Status, sc.Last = status, b.now
 	}
 	switch {
@@ -170,8 +170,16 @@ func (b *Batch) Take(ctx context.Context) (w Waiting, ok bool, err error) {
 	w.Records, w.Data = b.remove(sc, ops[0].Value)
 	if w.Data == nil {
 		b.t.Damaged++
+		b.Incomplete(w.ScanID)
 	}
 	return w, true, nil
+}
+
+// Incomplete says that findings of a scan are lost: what did not come with it is not missed.
+func (b *Batch) Incomplete(name string) {
+	if sc := b.scan(name); sc != nil {
+		sc.Closed = true
+	}
 }
 
 // remove takes the first waiting batch of a scan, whose value is given, out of the state.
@@ -246,7 +254,7 @@ func (b *Batch) closeScans() {
 		}
 		switch {
 		case sc.waits():
-			if sc.Status != Completed && sc.Status != Failed && !sc.Released && b.now-sc.Created >= longest {
+			if sc.Status != Completed && sc.Status != Failed && !sc.Released && b.now-max(sc.Last, sc.Created) >= longest {
 				b.scan(name).Released = true
 			}
 		case !sc.Closed && sc.Start != 0 && b.now-sc.Last >= quiet && (sc.Status == Completed || sc.Status == ""):

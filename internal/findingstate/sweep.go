@@ -144,7 +144,7 @@ type candidate struct {
 
 // withoutHidden leaves out what a disposition for any tenant hides.
 func (t *Tracker) withoutHidden(ctx context.Context, list []candidate, now int64) ([]candidate, error) {
-	if !t.open.AnyTenant {
+	if !t.open.AnyTenant || !t.opts.AnyTenant {
 		return list, nil
 	}
 	ids := make([]id, len(list))

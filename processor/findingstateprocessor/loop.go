@@ -119,6 +119,7 @@ func (p *findingState) release(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		p.set.Logger.Error("Findings that waited cannot be read and are lost", zap.String("scan_id", w.ScanID), zap.Int("records", w.Records), zap.Error(err))
 		logs = plog.NewLogs()
+		b.Incomplete(w.ScanID)
 	}
 	r := p.readers.Get().(*reader)
 	defer p.readers.Put(r)
@@ -150,6 +151,7 @@ func (p *findingState) giveUp(ctx context.Context, reason error) error {
 		b.Abort()
 		return err
 	}
+	b.Incomplete(w.ScanID)
 	if err := b.Commit(ctx); err != nil {
 		return err
 	}

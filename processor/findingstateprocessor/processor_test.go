@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/processor"
@@ -128,6 +129,7 @@ type rig struct {
 	opts  func(*findingstate.Options) // what no user may say
 
 	context context.Context // of what is consumed
+	writes  int             // so many more succeed; -1 for all
 }
 
 func newRig(t testing.TB, cfg *Config, opts ...func(*findingstate.Options)) *rig {
@@ -135,7 +137,7 @@ func newRig(t testing.TB, cfg *Config, opts ...func(*findingstate.Options)) *rig
 }
 
 func newRigWith(t testing.TB, set processor.Settings, cfg *Config, opts ...func(*findingstate.Options)) *rig {
-	r := &rig{t: t, set: set, dir: t.TempDir(), sink: &sink{}, clock: start, context: context.Background()}
+	r := &rig{t: t, set: set, dir: t.TempDir(), sink: &sink{}, clock: start, context: context.Background(), writes: -1}
 	if len(opts) > 0 {
 		r.opts = opts[0]
 	}
@@ -153,8 +155,37 @@ func (r *rig) start(cfg *Config) {
 		r.opts(&p.opts)
 	}
 	p.now = func() time.Time { return r.clock }
-	require.NoError(r.t, p.open(context.Background(), host{storageID: r.ext})) // without the loop: the test ticks
+	require.NoError(r.t, p.open(context.Background(), host{storageID: breakable{r.ext.(storage.Extension), r}})) // without the loop: the test ticks
 	r.findingState = p
+}
+
+// breakWrite lets the write after so many fail, and all that follow; -1 mends it.
+func (r *rig) breakWrite(after int) { r.writes = after }
+
+// breakable is a storage whose writes fail when the rig says so.
+type breakable struct {
+	storage.Extension
+	r *rig
+}
+
+type breakableClient struct {
+	storage.Client
+	r *rig
+}
+
+func (b breakable) GetClient(ctx context.Context, kind component.Kind, id component.ID, name string) (storage.Client, error) {
+	client, err := b.Extension.GetClient(ctx, kind, id, name)
+	return breakableClient{client, b.r}, err
+}
+
+func (c breakableClient) Batch(ctx context.Context, ops ...*storage.Operation) error {
+	if slices.ContainsFunc(ops, func(op *storage.Operation) bool { return op.Type != storage.Get }) && c.r.writes >= 0 {
+		if c.r.writes == 0 {
+			return errors.New("no space left on device")
+		}
+		c.r.writes--
+	}
+	return c.Client.Batch(ctx, ops...)
 }
 
 func fileStorage(t testing.TB, dir string) extension.Extension {
@@ -244,7 +275,7 @@ func (p post) of(scan, status string) post {
 //	+1h                       the clock moves; snapshots and scans are looked after
 //	f-1 f-2@7 "labels":["x"]  findings come, of account 7 too; members stand behind their finding
 //	suppressed f-1            findings come that a suppression holds for
-//	event {…}                 a disposition comes on its own, for the findings' tenant
+//	event {…} {…}             dispositions come on their own, for the findings' tenant
 //	any {…}                   one that names no tenant, or its own
 //	both {…}                  such a one and f-1 in one batch
 //	scan s1 running: f-1 f-2  findings of a scan
@@ -282,7 +313,11 @@ func (r *rig) do(cfg *Config, line string) []string {
 		}
 		r.consume(posts...)
 	case word == "event":
-		r.consume(post{body: rest, tenant: "id-1"})
+		var posts []post
+		for _, body := range strings.SplitAfter(rest, "} ") {
+			posts = append(posts, post{body: body, tenant: "id-1"})
+		}
+		r.consume(posts...)
 	case word == "any":
 		r.consume(post{body: rest})
 	case word == "both":

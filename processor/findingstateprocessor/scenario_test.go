@@ -315,6 +315,9 @@ func TestScenarios(t *testing.T) {
 				`scan s1 running: f-1 =>`,
 				`+23h =>`,
 				`scan s1: f-2 =>`,
+				`+1h =>`, // it spoke an hour ago
+				`scan s1 running =>`,
+				`+23h =>`,
 				`+1h => f-1 new|f-2 new`,
 				`scan s1: f-3 => f-3 new`,
 				`+23h =>`,
@@ -356,6 +359,22 @@ func TestScenarios(t *testing.T) {
 				`f-0 => f-0 reopened`,
 			},
 		},
+		"a scan of which a part is refused for good": {
+			cfg: func(c *Config) { c.Release, c.EmitNotSeen = "on_scan_completed", true },
+			steps: []string{
+				`scan s0 completed: f-0 f-1 f-2 => f-0 new|f-1 new|f-2 new`,
+				`+16m =>`,
+				`scan s1: f-0 "x":1 =>`,
+				`scan s1: f-1 =>`,
+				`scan s1 completed =>`,
+				`refuse for good =>`,
+				`+1s =>`,
+				`accept =>`,
+				`+16m =>`, // f-0 came with it, and was lost here
+				`scan s2 completed: f-0 "x":1 f-1 => f-0 changed(x)`,
+				`+16m => f-2 not_seen`,
+			},
+		},
 		"delivery comes before the state": {steps: []string{
 			`refuse =>`,
 			`f-1 =>`,
@@ -389,11 +408,55 @@ func TestScenarios(t *testing.T) {
 			},
 		},
 		"a disposition without a tenant, ignored": {
-			cfg: func(c *Config) { c.DispositionsWithoutTenant = "ignore" },
+			cfg: func(c *Config) { c.DispositionsWithoutTenant, c.EmitNotSeen = "ignore", true },
+			steps: []string{
+				`f-1 f-2 => f-1 new|f-2 new`,
+				`any {"alert_id":"f-1","status":"dismissed"} =>`,
+				`f-1 "description":"b" => f-1 changed(description)`,
+				`+1h =>`,
+				`f-2 =>`,
+				`+1h => f-1 not_seen`,
+			},
+		},
+		"a disposition without a tenant ends before its finding comes again": {steps: []string{
+			`f-1 f-2 f-3 => f-1 new|f-2 new|f-3 new`,
+			`+1h =>`,
+			`any {"alert_id":"f-1","status":"snoozed","snoozed_until":"2026-03-01T10:00:00Z"} =>`,
+			`any {"alert_id":"f-2","status":"dismissed"} =>`,
+			`any {"alert_id":"f-3","status":"dismissed"} =>`,
+			`+30m =>`,
+			`any {"alert_id":"f-2","status":"open"} =>`,
+			`event {"alert_id":"f-3","status":"resolved"} =>`,
+			`+30m =>`,
+			`f-1 f-2 f-3 => f-1 reopened|f-2 reopened`,
+			`f-1 f-2 =>`,
+			`any {"alert_id":"f-3","status":"open"} =>`,
+			`event {"alert_id":"f-3","status":"resolved"} => f-3 resolved`,
+		}},
+		"a disposition without a tenant is remembered as long as it hides": {
+			cfg: func(c *Config) { c.ExpireAfter = 48 * time.Hour },
 			steps: []string{
 				`f-1 => f-1 new`,
 				`any {"alert_id":"f-1","status":"dismissed"} =>`,
-				`f-1 "description":"b" => f-1 changed(description)`,
+				`any {"alert_id":"f-2","status":"dismissed"} =>`,
+				`+40h =>`,
+				`f-1 =>`,
+				`any {"alert_id":"f-2","status":"dismissed"} =>`, // said again
+				`+40h =>`,
+				`f-1 f-2 =>`,
+				`+49h =>`,
+				`f-1 f-2 => f-1 new|f-2 new`,
+			},
+		},
+		"a disposition that is taken back at once": {
+			cfg: func(c *Config) { c.EmitNotSeen = true },
+			steps: []string{
+				`f-2 => f-2 new`,
+				`event {"alert_id":"f-1","status":"dismissed"} {"alert_id":"f-1","status":"open"} =>`,
+				`+1h =>`,
+				`f-3 => f-3 new`,
+				`+1h => f-2 not_seen`, // all that is known is looked through
+				`f-1 => f-1 new`,
 			},
 		},
 		"a disposition without a tenant, in the batch of its finding": {steps: []string{
