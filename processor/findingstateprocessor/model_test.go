@@ -111,7 +111,7 @@ func (m *model) post(batch []mRecord) (out []string) {
 	for _, r := range batch {
 		if r.scan != "" {
 			sc := m.scan(r.scan)
-			if r.status != "" && r.status != sc.status {
+			if r.status != "" && (r.status != sc.status || len(sc.waiting) > 0) {
 				sc.status, sc.last = r.status, m.now
 			}
 			if r.id == "" {
@@ -157,6 +157,7 @@ func (m *model) decide(r *mRecord) []string {
 		return m.event(key, f, r)
 	}
 	m.findings[key] = f
+	elsewhere := m.hiddenElsewhere(f, r)
 	if f.snoozed && !f.until.IsZero() && !m.now.Before(f.until) {
 		f.snoozed, f.until = false, time.Time{}
 		if f.told != nil {
@@ -174,7 +175,7 @@ func (m *model) decide(r *mRecord) []string {
 	f.seen, f.lastSeen, f.account, f.day = true, m.now, r.account, day(r.at)
 	f.suppressed = r.suppressed
 	m.seen(r)
-	if f.hidden(m.now) || f.suppressed {
+	if f.hidden(m.now) || f.suppressed || elsewhere {
 		f.returning = f.returning || f.told != nil
 		f.notSeen = false
 		return nil
@@ -190,7 +191,7 @@ func (m *model) decide(r *mRecord) []string {
 		change = "reopened"
 	case len(changed) > 0:
 		change = "changed"
-	case !r.resolved && m.cfg.Heartbeat > 0 && m.now.Sub(f.toldAt) >= m.cfg.Heartbeat:
+	case !r.resolved && m.cfg.Heartbeat > 0 && (m.now.Sub(f.toldAt) >= m.cfg.Heartbeat || m.ahead(f.toldAt)):
 		change = "still_open"
 	}
 	text := r.id + " " + change
@@ -205,27 +206,66 @@ func (m *model) decide(r *mRecord) []string {
 	return []string{text}
 }
 
+// hiddenElsewhere reports whether an event that named no tenant hides a finding of one.
+func (m *model) hiddenElsewhere(f *mFinding, r *mRecord) bool {
+	any := m.findings["/"+r.id]
+	if r.tenant == "" || m.cfg.DispositionsWithoutTenant != applyToAll || any == nil || !any.byEvent {
+		return false
+	}
+	if any.hidden(m.now) {
+		if r.fields != nil && !any.seen && m.now.Sub(any.lastSeen) >= m.cfg.ExpireAfter/16 {
+			any.lastSeen = m.now
+		}
+		return true
+	}
+	f.returning = f.returning || f.told != nil && f.lastSeen.Before(any.until)
+	return false
+}
+
+// takeBack ends a disposition by an event. That of one without a tenant must be known to have ended.
+func (m *model) takeBack(f *mFinding, r *mRecord) {
+	if r.tenant != "" || !f.byEvent {
+		f.show()
+		return
+	}
+	if f.hidden(m.now) {
+		f.until = m.now
+	}
+	f.dismissed, f.snoozed = false, true
+}
+
+// ahead: noted by a clock that was wrong.
+func (m *model) ahead(t time.Time) bool { return t.Sub(m.now) > time.Hour }
+
+// clock takes the clock's time, which counts unless it is a little behind.
+func (m *model) clock(now time.Time) {
+	if !now.Before(m.now) || m.now.Sub(now) >= time.Hour {
+		m.now = now
+	}
+}
+
 func (m *model) event(key string, f *mFinding, r *mRecord) []string {
 	known := m.findings[key] != nil
+	elsewhere := m.hiddenElsewhere(f, r)
 	change := ""
 	switch {
 	case r.hides(m.now):
 		change = r.mark
 		f.hide(r)
 		f.byEvent = true
-		if !known {
+		if !f.seen {
 			f.lastSeen, f.account = m.now, r.account
 			m.findings[key] = f
 		}
 	case r.mark == "snoozed":
 		change = "snoozed"
 		if !f.dismissed {
-			f.show()
+			m.takeBack(f, r)
 		}
 	case r.mark == "open":
 		change = "reopened"
-		f.show()
-	case r.resolved && f.told != nil && !f.resolved && !f.hidden(m.now):
+		m.takeBack(f, r)
+	case r.resolved && f.told != nil && !f.resolved && !f.hidden(m.now) && !elsewhere:
 		f.resolved, f.toldAt = true, m.now
 		return []string{r.id + " resolved"}
 	default:
@@ -244,7 +284,7 @@ func (m *model) seen(r *mRecord) {
 	scope := mSnap{r.tenant, r.account, 0}
 	if r.scan != "" {
 		sc := m.scan(r.scan)
-		if sc.start.IsZero() {
+		if sc.start.IsZero() || m.now.Before(sc.start) {
 			sc.start = m.now
 		}
 		sc.last = m.now
@@ -253,11 +293,17 @@ func (m *model) seen(r *mRecord) {
 		}
 		return
 	}
+	if m.cfg.QuietPeriod == 0 {
+		return
+	}
 	scope.day = day(r.at)
 	run := m.snaps[scope]
 	if run == nil {
 		run = &mRun{start: m.now, limit: scope.day}
 		m.snaps[scope] = run
+	}
+	if m.now.Before(run.start) {
+		run.start = m.now
 	}
 	run.last = m.now
 }
@@ -292,8 +338,12 @@ func (m *model) tick() (out []string) {
 		if !f.seen || f.told == nil || f.notSeen || f.resolved || f.suppressed || f.hidden(m.now) {
 			continue
 		}
+		any := m.findings["/"+f.id]
+		if m.cfg.DispositionsWithoutTenant == applyToAll && any != nil && any.byEvent && any.hidden(m.now) {
+			continue
+		}
 		for _, c := range m.closed {
-			if c.tenant == f.tenant && c.account == f.account && f.lastSeen.Before(c.start) && f.day <= c.limit {
+			if !m.ahead(c.start) && c.tenant == f.tenant && c.account == f.account && f.lastSeen.Before(c.start) && f.day <= c.limit {
 				f.notSeen = true
 				if m.cfg.EmitNotSeen {
 					out = append(out, f.id+" not_seen")
@@ -309,6 +359,9 @@ func (m *model) tick() (out []string) {
 func (m *model) endSnapshots() {
 	var due []mSnap
 	for key, run := range m.snaps {
+		if m.ahead(run.last) {
+			run.start, run.last = earlier(run.start, m.now), m.now
+		}
 		if m.now.Sub(run.last) >= m.cfg.QuietPeriod {
 			due = append(due, key)
 		}
@@ -339,9 +392,13 @@ func (m *model) endSnapshots() {
 
 func (m *model) endScans() {
 	for name, sc := range m.scans {
+		if m.ahead(later(sc.created, sc.last)) {
+			sc.created, sc.start, sc.last = earlier(sc.created, m.now), earlier(sc.start, m.now), earlier(sc.last, m.now)
+		}
+		last := later(sc.created, sc.last)
 		switch {
 		case len(sc.waiting) > 0:
-			if sc.status != "completed" && sc.status != "failed" && m.now.Sub(sc.created) >= m.cfg.MaxWaitingTime {
+			if sc.status != "completed" && sc.status != "failed" && m.now.Sub(last) >= m.cfg.MaxWaitingTime {
 				sc.released = true
 			}
 		case !sc.evaluated && !sc.start.IsZero() && m.now.Sub(sc.last) >= m.cfg.QuietPeriod && (sc.status == "completed" || sc.status == ""):
@@ -350,15 +407,25 @@ func (m *model) endScans() {
 				m.closed = append(m.closed, mClosed{scope.tenant, scope.account, sc.start, 1 << 20})
 			}
 		default:
-			last := sc.last
-			if sc.created.After(last) {
-				last = sc.created
-			}
 			if m.now.Sub(last) >= m.cfg.MaxWaitingTime {
 				delete(m.scans, name)
 			}
 		}
 	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func day(t time.Time) int { return int(t.Unix() / 86400) }
@@ -385,7 +452,10 @@ func (r *mRecord) body() post {
 		return p
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `{"alert_id":%q,"tenant_id":%q`, r.id, r.tenant)
+	fmt.Fprintf(&b, `{"alert_id":%q`, r.id)
+	if r.tenant != "" {
+		fmt.Fprintf(&b, `,"tenant_id":%q`, r.tenant)
+	}
 	if r.fields != nil {
 		fmt.Fprintf(&b, `,"detection_timestamp":%q`, r.at.Format(time.RFC3339))
 		names := make([]string, 0, len(r.fields))
@@ -431,7 +501,7 @@ func (g *random) chance(percent int) bool { return g.IntN(100) < percent }
 func (g *random) pick(list ...string) string { return list[g.IntN(len(list))] }
 
 func (g *random) record() mRecord {
-	r := mRecord{tenant: g.pick("id-1", "id-2"), id: fmt.Sprintf("f-%d", g.IntN(10)), account: g.pick("1", "1", "1", "2"), at: g.now}
+	r := mRecord{tenant: g.pick("id-1", "id-1", "id-1", "id-2", "id-2", ""), id: fmt.Sprintf("f-%d", g.IntN(10)), account: g.pick("1", "1", "1", "2"), at: g.now}
 	if g.chance(5) {
 		r.at = r.at.Add(-time.Duration(g.IntN(3)) * 24 * time.Hour)
 	}
@@ -457,6 +527,9 @@ func (g *random) record() mRecord {
 			r.resolved = false
 		} else {
 			r.resolved = true
+		}
+		if g.chance(25) {
+			r.tenant = ""
 		}
 		return r // a disposition on its own
 	}
@@ -507,6 +580,10 @@ func runModel(t *testing.T, seed uint64) {
 		cfg.ExpireAfter = 20 * 24 * time.Hour
 	}
 	cfg.QuietPeriod = 10 * time.Minute
+	if g.chance(10) {
+		cfg.QuietPeriod = 0
+	}
+	cfg.DispositionsWithoutTenant = g.pick("apply", "apply", "apply", "ignore")
 	cfg.MaxWaitingTime = time.Duration(6+g.IntN(30)) * time.Hour
 	r := newRig(t, cfg, func(o *findingstate.Options) {
 		o.SweepGather, o.SweepInterval = 0, 0 // at every tick, as the model
@@ -514,6 +591,7 @@ func runModel(t *testing.T, seed uint64) {
 	})
 	m := newModel(cfg)
 	counts := map[string]int{}
+	latest := g.now
 
 	for step := range 400 {
 		switch what := g.IntN(100); {
@@ -536,17 +614,45 @@ func runModel(t *testing.T, seed uint64) {
 					batch = nil
 				}
 				r.sink.refuse = nil
-				if g.chance(30) {
+				if g.chance(30) && !g.now.Before(latest) {
+					r.crash(cfg)
+				}
+			}
+			want := m.post(batch)
+			if g.chance(10) { // what was delivered and not written is delivered again
+				r.breakWrite(g.IntN(3))
+				err := r.ConsumeLogs(t.Context(), logs)
+				r.breakWrite(-1)
+				if got := r.sink.take(); err == nil || len(got) > 0 {
+					compare(t, step, want, got, counts, describePosts(posts))
+				}
+				if err == nil {
+					continue
+				}
+				counts["broken"]++
+				if g.chance(30) && !g.now.Before(latest) {
 					r.crash(cfg)
 				}
 			}
 			require.NoError(t, r.ConsumeLogs(t.Context(), logs))
-			compare(t, step, m.post(batch), r.sink.take(), counts, describePosts(posts))
+			compare(t, step, want, r.sink.take(), counts, describePosts(posts))
+			if g.chance(5) { // a sender that was not told sends it again
+				require.NoError(t, r.ConsumeLogs(t.Context(), logs))
+				compare(t, step, m.post(batch), r.sink.take(), counts, describePosts(posts))
+			}
 		case what < 90:
 			g.now = g.now.Add([]time.Duration{time.Second, time.Minute, 5 * time.Minute, 11 * time.Minute, time.Hour, 7 * time.Hour}[g.IntN(6)])
-			r.clock, m.now = g.now, g.now
+			if g.chance(4) {
+				require.NoError(t, r.tick(t.Context())) // a state that was just opened learns the time from it
+				compare(t, step, m.tick(), r.sink.take(), counts, "tick")
+				g.now = g.now.Add(-[]time.Duration{time.Minute, 59 * time.Minute, 2 * time.Hour, 30 * time.Hour}[g.IntN(4)])
+				counts["clock"]++
+			}
+			r.clock, latest = g.now, later(latest, g.now)
+			m.clock(g.now)
 			require.NoError(t, r.tick(t.Context()))
 			compare(t, step, m.tick(), r.sink.take(), counts, "tick")
+		case g.now.Before(latest): // a new start knows of the clock only what it wrote last
 		case what < 95:
 			r.crash(cfg)
 			counts["crashes"]++
