@@ -8,6 +8,7 @@ import (
 
 	"github.com/siempipe/siempipe/internal/intake"
 	"github.com/siempipe/siempipe/internal/jsonscan"
+	"github.com/siempipe/siempipe/internal/payload"
 	"github.com/siempipe/siempipe/internal/pipe"
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/internal/screen"
@@ -118,7 +119,11 @@ func (w *worker) parse(e *event, a *attempt, n *counts) {
 	header, file := intake.Parse(w.parser, e.raw, in, &w.rec)
 	made := 0
 	if file {
-		made, file = intake.Apart(w.parser, e.raw, in, w.format, nil, func(rec *record.Record) { w.keep(rec, a, n) })
+		made, file = intake.Apart(w.parser, e.raw, in, w.format, nil, func(_ *payload.Item, rec *record.Record) {
+			if rec != nil { // else the end of a scan, which nothing here waits for
+				w.keep(rec, a, n)
+			}
+		})
 	}
 	switch {
 	case header:

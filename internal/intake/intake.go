@@ -31,14 +31,15 @@ func Parse(p Parser, raw string, in source.Context, rec *record.Record) (header,
 	return false, payload.IsEnvelope(raw)
 }
 
-// Apart parses the records of a file and hands out each, followed by the findings made beside it. It reports whether raw is a
-// file: an object may only begin like an envelope. n is the number of records handed out; a file may hold none.
+// Apart parses the records of a file and hands out each, followed by the findings made beside it, with what was cut out for it:
+// the scan that it is of stands there. It reports whether raw is a file: an object may only begin like an envelope. n is the number
+// of records handed out; a file may hold none. The end of a scan envelope is handed out without a record.
 //
 // otherwise is the format of records that are broken where in names none. origin says where a record stands whose text
 // begins at an offset of raw; nil leaves in's for all. Texts of the records are copies of those of raw.
-func Apart(p Parser, raw string, in source.Context, otherwise string, origin func(offset int64) string, emit func(*record.Record)) (n int, file bool) {
+func Apart(p Parser, raw string, in source.Context, otherwise string, origin func(offset int64) string, emit func(*payload.Item, *record.Record)) (n int, file bool) {
 	var items []payload.Item
-	_ = payload.Cut(strings.NewReader(raw), payload.Options{Format: in.Format, Fields: in.Fields}, func(item payload.Item) error {
+	_ = payload.Cut(strings.NewReader(raw), payload.Options{Format: in.Format, Fields: in.Fields, ScanEnds: true}, func(item payload.Item) error {
 		items = append(items, item) // neither this nor the reader fails
 		return nil
 	})
@@ -53,6 +54,10 @@ func Apart(p Parser, raw string, in source.Context, otherwise string, origin fun
 	var rec record.Record
 	for i := range items {
 		item := &items[i]
+		if item.ScanEnd {
+			emit(item, nil)
+			continue
+		}
 		in.Fields = item.Fields
 		if origin != nil {
 			in.Origin = origin(item.Offset)
@@ -60,15 +65,15 @@ func Apart(p Parser, raw string, in source.Context, otherwise string, origin fun
 		n++
 		if item.Err != nil {
 			rec = source.NewInvalid(item.Raw, format, item.Err.Error(), in.Received)
-			emit(&rec)
+			emit(item, &rec)
 			continue
 		}
 		p.ParseIn(item.Raw, in, &rec)
 		findings := p.Findings()
-		emit(&rec)
+		emit(item, &rec)
 		for j := range findings {
 			n++
-			emit(&findings[j])
+			emit(item, &findings[j])
 		}
 	}
 	return n, true

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/siempipe/siempipe/internal/payload"
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/internal/source"
 )
@@ -52,7 +53,7 @@ func TestApart(t *testing.T) {
 		{"one line under a header", source.DefaultFlowFields + "\n" + line, "aws.vpc_flow", true, []string{"AWS.VPCFlow"}},
 	} {
 		var got []string
-		n, file := Apart(parser(t), c.raw, source.Context{Format: c.format}, "", nil, func(rec *record.Record) {
+		n, file := Apart(parser(t), c.raw, source.Context{Format: c.format}, "", nil, func(_ *payload.Item, rec *record.Record) {
 			what := rec.EventType
 			if what == record.Other {
 				what += " " + rec.ID
@@ -72,8 +73,31 @@ func TestApartSaysWhere(t *testing.T) {
 	n, file := Apart(parser(t), raw, source.Context{Format: "aws.cloudtrail"}, "", func(offset int64) string {
 		offsets = append(offsets, offset)
 		return "here"
-	}, func(*record.Record) {})
+	}, func(*payload.Item, *record.Record) {})
 	assert.True(t, file)
 	assert.Equal(t, 2, n)
 	assert.Equal(t, []int64{12, 50}, offsets)
+}
+
+// TestApartTellsScans: the records of a scan envelope come with its id, and its end comes without a record.
+func TestApartTellsScans(t *testing.T) {
+	for _, c := range []struct{ name, raw, want string }{
+		{"whole", `{"scan_id":"s-1","status":"running","findings":[{"alert_id":"f-1"}]}`, "f-1 s-1 running; end s-1 running; "},
+		{"status at the end", `{"scan_id":"s-1","findings":[{"alert_id":"f-1"}],"status":"completed"}`, "f-1 s-1 ; end s-1 completed; "},
+		{"no findings", `{"scan_id":"s-1","findings":[]}`, "end s-1 ; "},
+		{"torn", `{"scan_id":"s-1","status":"completed","findings":[{"alert_id":"f-1"},`, "f-1 s-1 completed; end s-1 incomplete; "},
+		{"two", `{"scan_id":"s-1","findings":[{"alert_id":"f-1"}]}{"scan_id":"s-2","findings":[{"alert_id":"f-2"}]}`, "f-1 s-1 ; end s-1 ; f-2 s-2 ; end s-2 ; "},
+		{"no scan", `{"findings":[{"alert_id":"f-1"}]}`, "f-1  ; "},
+	} {
+		got := ""
+		_, file := Apart(parser(t), c.raw, source.Context{}, "", nil, func(item *payload.Item, rec *record.Record) {
+			id := "end"
+			if rec != nil {
+				id = rec.ID
+			}
+			got += id + " " + item.ScanID + " " + item.ScanStatus + "; "
+		})
+		assert.True(t, file, c.name)
+		assert.Equal(t, c.want, got, c.name)
+	}
 }

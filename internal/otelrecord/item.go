@@ -42,14 +42,21 @@ func WriteItem(item *payload.Item, format, address string, received time.Time, s
 	if strings.HasPrefix(item.Raw, "{") { // of use to lines only
 		fields = ""
 	}
-	for _, a := range [...]struct{ name, value string }{
-		{record.AttrFields, fields}, {record.AttrScanID, item.ScanID}, {record.AttrScanStatus, item.ScanStatus},
-	} {
-		if a.value != "" {
-			lr.Attributes().PutStr(a.name, a.value)
-		}
-	}
+	putText(lr, record.AttrFields, fields)
+	WriteScan(item, lr)
 	return err
+}
+
+// WriteScan puts what a scan envelope has said of its records before them into one of them.
+func WriteScan(item *payload.Item, lr plog.LogRecord) {
+	putText(lr, record.AttrScanID, item.ScanID)
+	putText(lr, record.AttrScanStatus, item.ScanStatus)
+}
+
+func putText(lr plog.LogRecord, name, value string) {
+	if value != "" {
+		lr.Attributes().PutStr(name, value)
+	}
 }
 
 // WriteScanEnd puts the end of a scan envelope into an empty log record: an event for a finding_state processor, which the siem
@@ -58,10 +65,7 @@ func WriteScanEnd(item *payload.Item, received time.Time, lr plog.LogRecord) {
 	lr.SetObservedTimestamp(pcommon.NewTimestampFromTime(received))
 	lr.Body().SetStr(source.ScanEvent(item.ScanID, item.ScanStatus))
 	lr.Attributes().PutStr(record.AttrEventType, record.Scan)
-	lr.Attributes().PutStr(record.AttrScanID, item.ScanID)
-	if item.ScanStatus != "" {
-		lr.Attributes().PutStr(record.AttrScanStatus, item.ScanStatus)
-	}
+	WriteScan(item, lr)
 }
 
 // Origin is where a record stands, for siem.origin: the address of its object (s3://bucket/key) and the offset of its text

@@ -6,15 +6,15 @@ import (
 	"strings"
 
 	"github.com/siempipe/siempipe/internal/jsonscan"
+	"github.com/siempipe/siempipe/internal/source"
 )
 
 // Names in envelopes. A CloudTrail file is {"Records":[…]}, an Azure blob {"records":[…]}, a page of the Perception
-// Point API {"count",…,"results":[…]}, and a scan {"scan_id","status","findings":[…],"attack_paths":[…]}.
+// Point API {"count",…,"results":[…]}, what GetFindings of GuardDuty answers {"Findings":[…]}, and a scan
+// {"scan_id","status","findings":[…],"attack_paths":[…]}.
 var (
-	// recordArrays hold records.
-	recordArrays = []string{"Records", "records", "results", "findings", "attack_paths", logEvents, "entries"}
 	// firstNames are those that an envelope begins with, as its vendor writes it or with its names sorted.
-	firstNames = append([]string{"scan_id", "status", "count", "has_more", "next", "page_result_count", "messageType", "owner", "logGroup", "nextPageToken"}, recordArrays...)
+	firstNames = append([]string{"scan_id", "status", "count", "has_more", "next", "page_result_count", "messageType", "owner", "logGroup", "nextPageToken"}, source.RecordArrays...)
 	// recordNames mark an object as a record, whatever it holds besides.
 	recordNames = []string{"alert_id", "detection_type", "attack_scenario", "full_scan_id", "eventID", "eventVersion"}
 )
@@ -187,7 +187,7 @@ func (c *cutter) member(at int, arrays bool) (m envelopeMember, next int, err er
 	if at, err = c.peek(at + 1); err != nil {
 		return m, 0, err
 	}
-	if at < len(c.rest()) && c.rest()[at] == '[' && arrays && slices.Contains(recordArrays, m.name) {
+	if at < len(c.rest()) && c.rest()[at] == '[' && arrays && slices.Contains(source.RecordArrays, m.name) {
 		first, err := c.peek(at + 1)
 		if err != nil {
 			return m, 0, err

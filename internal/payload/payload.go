@@ -63,7 +63,7 @@ type Item struct {
 // cut whole before an error of r were emitted, the torn one was not.
 //
 // An object is an envelope when its first name is one that envelopes begin with and one of its members is an array
-// of records: Records, records, results, findings, attack_paths, entries, logEvents (of whose elements the messages are the
+// of records: Records, records, results, findings, Findings, attack_paths, entries, logEvents (of whose elements the messages are the
 // records). Behind a scan_id the first object of a payload may have
 // that member too. A member that marks a record before it makes it one: taking a record apart would lose its other members.
 //

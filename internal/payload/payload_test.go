@@ -75,6 +75,8 @@ func TestCut(t *testing.T) {
 		"CloudWatch Logs":             {`{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logEvents":[{"id":"1","timestamp":1,"message":"2 a \"b\"\n"},{"id":"2","message":"{\"eventID\":\"1\"}"}]}` + a, []string{`2 a "b"`, `{"eventID":"1"}`, a}},
 		"CloudWatch Logs asks":        {`{"messageType":"CONTROL_MESSAGE","owner":"1","logEvents":[{"id":"","timestamp":1,"message":"CWL CONTROL MESSAGE: Checking health of destination Firehose."}]}` + a, []string{a}},
 		"log event without message":   {`{"messageType":"DATA_MESSAGE","logEvents":[{"id":"1"},{"id":"2","message":5},{"message":" "}]}`, []string{`{"id":"1"}`, `{"id":"2","message":5}`, `{"message":" "}`}},
+		"GuardDuty's GetFindings":     {`{ "Findings" : [ ` + a + `, ` + b + ` ] }`, []string{a, b}},
+		"a finding with Findings":     {`{"alert_id":"a","Findings":[` + a + `]}`, []string{`{"alert_id":"a","Findings":[` + a + `]}`}},
 		"page of Google Cloud":        {`{"entries":[` + a + "," + b + `],"nextPageToken":"x"}`, []string{a, b}},
 		"half at the end":             {a + "\n" + `{"half":`, []string{a, `{"half":`}},
 		"half before a line":          {`{"half":` + "\n" + a + "\n" + b, []string{`{"half":` + "\n" + a} /* replaced below */},

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/siempipe/siempipe/internal/jsonscan"
@@ -69,8 +70,11 @@ func ScanEvent(id, status string) string {
 	return string(append(body, '}'))
 }
 
+// RecordArrays are the names of the arrays in which envelopes hold records.
+var RecordArrays = []string{"Records", "records", "results", "findings", "Findings", "attack_paths", "logEvents", "entries"}
+
 // ReadScanEvent reads an event that says how far a scan is, as it comes on its own: an object with a scan_id, mostly a status,
-// and nothing that a record has. IDs may be strings or numbers.
+// and nothing that a record has. IDs may be strings or numbers. An envelope that holds records is no event.
 func ReadScanEvent(raw string) (id, status string, ok bool) {
 	if !strings.Contains(raw, `"scan_id"`) {
 		return "", "", false
@@ -88,6 +92,9 @@ func ReadScanEvent(raw string) (id, status string, ok bool) {
 	}
 	for i := range members {
 		m := &members[i]
+		if m.Kind == jsonscan.Array && slices.Contains(RecordArrays, m.Key()) {
+			return "", "", false
+		}
 		switch m.Key() {
 		case "scan_id":
 			if id = m.Text(); m.Kind == jsonscan.Number {

@@ -16,6 +16,7 @@ import (
 	"github.com/siempipe/siempipe/internal/intake"
 	"github.com/siempipe/siempipe/internal/otelmeter"
 	"github.com/siempipe/siempipe/internal/otelrecord"
+	"github.com/siempipe/siempipe/internal/payload"
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/internal/screen"
 	"github.com/siempipe/siempipe/internal/source"
@@ -250,11 +251,18 @@ func (p *siem) takeApart(b *batch, lr plog.LogRecord, raw string, in source.Cont
 	if in.Origin != "" {
 		origin = func(offset int64) string { return otelrecord.Origin(in.Origin, offset) }
 	}
-	n, file := intake.Apart(b.parser, raw, in, p.cfg.Format, origin, func(rec *record.Record) {
+	events := 0
+	n, file := intake.Apart(b.parser, raw, in, p.cfg.Format, origin, func(item *payload.Item, rec *record.Record) {
+		if rec == nil {
+			events += p.writeScanEnd(b, item, in.Received)
+			return
+		}
 		b.rec = *rec
-		p.writeMore(b, lr)
+		if made, ok := p.writeMore(b, lr); ok {
+			otelrecord.WriteScan(item, made)
+		}
 	})
-	if file && n == 0 {
+	if file && n+events == 0 {
 		b.rec = record.Record{}
 		b.counts.add(&b.rec, screen.Empty, "")
 	}
@@ -262,14 +270,15 @@ func (p *siem) takeApart(b *batch, lr plog.LogRecord, raw string, in source.Cont
 }
 
 // writeMore adds b.rec as a record of its own that has lr's other attributes, unless it is dropped.
-func (p *siem) writeMore(b *batch, lr plog.LogRecord) {
+func (p *siem) writeMore(b *batch, lr plog.LogRecord) (made plog.LogRecord, ok bool) {
 	if !p.goesOn(b) {
-		return
+		return made, false
 	}
-	made := b.more.AppendEmpty()
+	made = b.more.AppendEmpty()
 	lr.Attributes().CopyTo(made.Attributes())
 	made.Attributes().Remove(record.AttrFields)
 	p.put(b, made)
+	return made, true
 }
 
 // write puts b.rec into lr and reports whether it goes on.

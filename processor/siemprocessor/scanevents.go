@@ -1,8 +1,12 @@
 package siemprocessor
 
 import (
+	"time"
+
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/siempipe/siempipe/internal/otelrecord"
+	"github.com/siempipe/siempipe/internal/payload"
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/internal/source"
 )
@@ -37,4 +41,16 @@ func (p *siem) scanEvent(lr plog.LogRecord, raw string) (taken, drop bool) {
 	}
 	lr.Body().SetStr(raw)
 	return true, false
+}
+
+// writeScanEnd adds the event that a scan envelope which came as one body has ended, where events pass, and returns how many
+// it added.
+func (p *siem) writeScanEnd(b *batch, item *payload.Item, received time.Time) int {
+	if p.cfg.ScanEvents != scanEventsPass {
+		return 0
+	}
+	otelrecord.WriteScanEnd(item, received, b.more.AppendEmpty())
+	b.rec = record.Record{}
+	b.counts.add(&b.rec, "", "")
+	return 1
 }

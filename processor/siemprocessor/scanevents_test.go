@@ -32,6 +32,7 @@ func TestScanEvents(t *testing.T) {
 		"a finding that names its scan":      {"pass", with(`"scan_id":"s-1"`), nil, "auto", nil, "security_finding"},
 		"a finding that says it is an event": {"ignore", with(`"scan_id":"s-1"`), map[string]any{"siem.event_type": "scan"}, "auto", nil, "security_finding"},
 		"garbage that says it is an event":   {"pass", `{"scan_id":`, map[string]any{"siem.event_type": "scan"}, "auto", nil, "invalid"},
+		"an array of no records":             {"pass", `{"scan_id":"s-1","status":"failed","errors":["x"]}`, nil, "auto", scan, ""},
 		"an id that is none":                 {"pass", `{"scan_id":{},"status":"x"}`, nil, "auto", nil, "invalid"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -59,5 +60,45 @@ func TestScanEvents(t *testing.T) {
 				assert.Equal(t, c.wantType, attrs[record.AttrEventType])
 			}
 		})
+	}
+}
+
+// TestScanEnvelopeAsOneBody: an envelope that came through a receiver of anybody's is told apart as by the findings receiver.
+func TestScanEnvelopeAsOneBody(t *testing.T) {
+	for _, c := range []struct {
+		key, body string
+		want      []map[string]any
+	}{
+		{"pass", `{"scan_id":"s-1","findings":[{"alert_id":"f-1"}],"status":"completed"}`, []map[string]any{
+			{"host": "h", "siem.event_type": "other", "siem.format": "panoptica", "siem.id": "f-1", "siem.scan_id": "s-1"},
+			{"siem.event_type": "scan", "siem.scan_id": "s-1", "siem.scan_status": "completed"},
+		}},
+		{"ignore", `{"scan_id":"s-1","status":"running","findings":[{"alert_id":"f-1"}]}`, []map[string]any{
+			{"host": "h", "siem.event_type": "other", "siem.format": "panoptica", "siem.id": "f-1", "siem.scan_id": "s-1", "siem.scan_status": "running"},
+		}},
+		{"pass", `{"scan_id":"s-1","status":"completed","findings":[]}`, []map[string]any{
+			{"siem.event_type": "scan", "siem.scan_id": "s-1", "siem.scan_status": "completed"},
+		}},
+		{"ignore", `{"scan_id":"s-1","status":"completed","findings":[]}`, nil},
+	} {
+		cfg := defaults()
+		cfg.ScanEvents = c.key
+		logs := plog.NewLogs()
+		lr := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+		lr.Body().SetStr(c.body)
+		lr.Attributes().PutStr("host", "h")
+		sink := new(consumertest.LogsSink)
+		p, err := NewFactory().CreateLogs(t.Context(), nop(), cfg, sink)
+		require.NoError(t, err)
+		require.NoError(t, p.Start(t.Context(), componenttest.NewNopHost()))
+		require.NoError(t, p.ConsumeLogs(t.Context(), logs))
+		require.NoError(t, p.Shutdown(context.Background()))
+		var got []map[string]any
+		for _, batch := range sink.AllLogs() {
+			for _, lr := range batch.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
+				got = append(got, lr.Attributes().AsRaw())
+			}
+		}
+		assert.Equal(t, c.want, got, c.body)
 	}
 }
