@@ -162,6 +162,9 @@ func (p *Parser) parse(raw, format string, rec *record.Record) error {
 	} else {
 		p.in.scan(raw)
 	}
+	if object := p.in.notified(); object != "" {
+		p.in.scan(object)
+	}
 	f, err := p.formatOf(format)
 	if err != nil {
 		return err

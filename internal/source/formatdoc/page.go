@@ -52,7 +52,7 @@ Records of these formats come out as rows in [Panther's](https://docs.panther.co
 type. Each format can be read
 
 - from whole files and objects: by the cloud_storage receiver, or posted to ` + "`/v1/events/{format}`" + ` of the findings receiver. Header lines and
-  envelopes are understood: ` + "`Records`, `records`, `entries`, arrays, JSON lines, and subscriptions of CloudWatch Logs (`logEvents`)" + `;
+  envelopes are understood: ` + "`Records`, `records`, `entries`, `Findings`, arrays, JSON lines, subscriptions of CloudWatch Logs (`logEvents`), and notifications of SNS" + `;
 - from single lines or objects that any other receiver brings, such as file_log: set ` + "`format`" + ` of the siem processor, or the record's
   ` + "`siem.format`" + ` attribute. A file that comes whole on one line, ` + "`{\"Records\":[…]}`" + `, is taken apart.
 
@@ -78,7 +78,7 @@ Times are UTC, ` + "`YYYY-MM-DD HH:MM:SS.fff`" + `, with six or nine decimals wh
 
 | indicator | takes | normalised |
 |---|---|---|
-| ` + "`p_any_ip_addresses`" + ` | valid IPv4 and IPv6 addresses | |
+| ` + "`p_any_ip_addresses`" + ` | valid IPv4 and IPv6 addresses | a zone is left out |
 | ` + "`p_any_domain_names`" + ` | any name | ` + "`xn--`" + ` decoded |
 | ` + "`p_any_sha1_hashes`, `p_any_md5_hashes`, `p_any_sha256_hashes`" + ` | 40, 32, 64 hexadecimal digits | lower case |
 | ` + "`p_any_trace_ids`, `p_any_usernames`" + ` | any text | |
