@@ -96,6 +96,8 @@ func (p *Parser) plainLine(h *flowHeader, s string) bool {
 			case feedIP:
 				if isIP(field) {
 					r.add(anyIP, field)
+				} else {
+					r.ip(field) // with a zone
 				}
 			case feedAccount:
 				if field == "unknown" {

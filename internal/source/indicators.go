@@ -116,10 +116,10 @@ func (x *indicators) feed(f feed, s string) {
 	case feedIP:
 		x.ip(s)
 	case feedNetAddr:
-		if host, _, ok := splitPort(strings.TrimSpace(s)); ok {
-			s = host
+		if !x.ip(s) {
+			host, _, _ := splitPort(strings.TrimSpace(s))
+			x.ip(host)
 		}
-		x.ip(s)
 	case feedDomain:
 		x.domain(s)
 	case feedDNSName:
@@ -145,11 +145,15 @@ func (x *indicators) feed(f feed, s string) {
 	}
 }
 
-// ip adds a valid IPv4 or IPv6 address and reports whether it is one. An address with a zone is none outside its host.
+// ip adds a valid IPv4 or IPv6 address and reports whether it is one. A zone, which means nothing outside its host, is left out.
 func (x *indicators) ip(s string) bool {
 	s = strings.TrimSpace(s)
 	if !isIP(s) {
-		return false
+		address, zone, ok := cutByte(s, '%')
+		if !ok || zone == "" || !isIPv6(address) {
+			return false
+		}
+		s = address
 	}
 	x.add(anyIP, s)
 	return true
