@@ -108,5 +108,8 @@ func (b *batcher) flush() error {
 	if errors.As(err, &partly) {
 		b.answer.Accepted += max(0, n-partly.Data().LogRecordCount())
 	}
+	if context.Cause(b.ctx) == errSlow && errors.Is(err, context.DeadlineExceeded) {
+		err = errSlow
+	}
 	return &refusedError{err: err}
 }

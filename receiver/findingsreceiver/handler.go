@@ -108,8 +108,7 @@ func (f *findings) take(r *http.Request) *answer {
 	default:
 		return refuse(http.StatusTooManyRequests, "%d requests are being read already", cap(f.slots))
 	}
-	// A sender that hangs up does not take back what it sent; only our own end does.
-	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	ctx, cancel := f.patient(r.Context())
 	defer cancel()
 	defer context.AfterFunc(f.stopping, cancel)()
 
@@ -140,6 +139,22 @@ func (f *findings) take(r *http.Request) *answer {
 		return refuse(codeOf(err), "%v", err)
 	}
 	return a
+}
+
+// answerTime is how much of write_timeout is kept for the answer, a tenth of a short one.
+const answerTime = 5 * time.Second
+
+var errSlow = errors.New("not taken within write_timeout")
+
+// patient is the context in which the pipeline takes a body. A sender that hangs up does not take back what it sent; only our own
+// end does, and the end of the time in which the server can still answer: who waits on at a full queue would keep its place
+// in max_concurrent_requests for ever, and its sender, who hears nothing, would send again beside it.
+func (f *findings) patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx = context.WithoutCancel(ctx)
+	if limit := f.cfg.WriteTimeout; limit > 0 {
+		return context.WithTimeoutCause(ctx, limit-min(limit/10, answerTime), errSlow)
+	}
+	return context.WithCancel(ctx)
 }
 
 // supportedType accepts what senders of JSON and text call it; none at all and octet-stream are what scripts send.

@@ -13,6 +13,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -377,6 +378,31 @@ func TestPipelineRefuses(t *testing.T) {
 			assert.Equal(t, retryAfter, header.Get("Retry-After"))
 		}
 	}
+}
+
+// full takes nothing, as a queue does that has no room and blocks.
+type full struct{ consumer.Logs }
+
+func (full) ConsumeLogs(ctx context.Context, _ plog.Logs) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestFullQueue: who waits for room is answered as long as an answer can be sent, and gives its place to others.
+func TestFullQueue(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	cfg.WriteTimeout = 20 * time.Millisecond
+	cfg.MaxConcurrentRequests = 1
+	f, err := newFindings(receivertest.NewNopSettings(metadata.Type), cfg, full{})
+	require.NoError(t, err)
+	for range 2 {
+		w := httptest.NewRecorder()
+		f.routes().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, cfg.Path, strings.NewReader(a)))
+		assert.Equal(t, http.StatusServiceUnavailable, w.Code)
+		assert.NotEmpty(t, w.Header().Get("Retry-After"))
+		assert.Contains(t, w.Body.String(), "not taken within write_timeout")
+	}
+	require.NoError(t, f.Shutdown(t.Context()))
 }
 
 // A body that breaks off must not hide that the pipeline refused what came whole.
