@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"strings"
 	"syscall"
 	"time"
@@ -21,10 +20,8 @@ type Error struct {
 	Hint string
 	// Permanent says that the same object will never be taken. Everything that somebody can mend from outside is not
 	// permanent, however wrong the set-up is: the records wait meanwhile.
-	Permanent bool
-	// Throttled says that the store asks for less; RetryAfter is how long it wants to be left alone, if it says so.
-	Throttled  bool
-	RetryAfter time.Duration
+	Permanent  bool
+	RetryAfter time.Duration // how long the store wants to be left alone, if it says so; at most maxRetryAfter
 }
 
 func (e *Error) Error() string {
@@ -35,6 +32,9 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// maxRetryAfter bounds what a store, or a proxy before it, can make records wait with one answer.
+const maxRetryAfter = 5 * time.Minute
 
 // accessDenied is the code for each permission that is missing.
 const accessDenied = "AccessDenied"
@@ -71,11 +71,6 @@ var s3Errors = map[string]Error{
 	"NotImplemented":                     {Hint: "the store lacks something that is asked of it: put on condition (If-None-Match), acl, server_side_encryption, storage_class or tags"},
 	"EntityTooLarge":                     {Hint: "raise the store's limit, or lower sending_queue.batch.min_size"},
 	"KeyTooLongError":                    {Hint: "shorten root", Permanent: true},
-	"SlowDown":                           {Throttled: true},
-	"ServiceUnavailable":                 {Throttled: true},
-	"RequestLimitExceeded":               {Throttled: true},
-	"TooManyRequestsException":           {Throttled: true},
-	"ThrottlingException":                {Throttled: true},
 }
 
 // stsErrors is what is known of the codes of the service that hands out a role's credentials.
@@ -91,7 +86,6 @@ var stsErrors = map[string]Error{
 	"IDPRejectedClaim":      {Hint: "the identity provider rejects the web identity token; see AWS_WEB_IDENTITY_TOKEN_FILE"},
 	"RegionDisabled":        {Hint: "enable STS for the region in the AWS account"},
 	"ValidationError":       {Hint: "mend role_arn, external_id or session_name"},
-	"Throttling":            {Throttled: true},
 }
 
 // noCredentials stands in what the SDK says when no source of credentials gave any.
@@ -115,12 +109,8 @@ func classifyS3(bucket string, err error) error {
 	}
 	var response *awshttp.ResponseError
 	if errors.As(err, &response) && response.Response != nil {
-		switch response.HTTPStatusCode() {
-		case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-			result.Throttled = true
-		}
 		if after, parseErr := time.ParseDuration(response.Response.Header.Get("Retry-After") + "s"); parseErr == nil && after > 0 {
-			result.RetryAfter = after
+			result.RetryAfter = min(after, maxRetryAfter)
 		}
 		if region := response.Response.Header.Get("X-Amz-Bucket-Region"); region != "" && strings.HasPrefix(result.Hint, "set region") {
 			result.Hint = fmt.Sprintf("set region to %.40q, the region of the bucket", region)

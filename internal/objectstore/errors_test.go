@@ -28,7 +28,6 @@ func TestS3Codes(t *testing.T) {
 		status     int
 		header     string
 		hint       string
-		throttled  bool
 		permanent  bool
 		retryAfter time.Duration
 	}{
@@ -45,8 +44,9 @@ func TestS3Codes(t *testing.T) {
 		"KMS.NotFoundException":         {status: 400, hint: "kms_key_id"},
 		"NotImplemented":                {status: 501, hint: "If-None-Match"},
 		"KeyTooLongError":               {status: 400, hint: "root", permanent: true},
-		"SlowDown":                      {status: 503, header: "Retry-After: 7", throttled: true, retryAfter: 7 * time.Second},
-		"ServiceUnavailable":            {status: 503, throttled: true},
+		"SlowDown":                      {status: 503, header: "Retry-After: 7", retryAfter: 7 * time.Second},
+		"ServiceUnavailable":            {status: 503},
+		"RequestLimitExceeded":          {status: 503, header: "Retry-After: 99999999", retryAfter: maxRetryAfter},
 		"InternalError":                 {status: 500},
 		"BrandNewError":                 {status: 418},
 	} {
@@ -70,7 +70,6 @@ func TestS3Codes(t *testing.T) {
 				assert.Empty(t, failed.Hint)
 			}
 			assert.Contains(t, failed.Hint, c.hint)
-			assert.Equal(t, c.throttled, failed.Throttled)
 			assert.Equal(t, c.permanent, failed.Permanent)
 			assert.Equal(t, c.retryAfter, failed.RetryAfter)
 			assert.Contains(t, err.Error(), "bucket lake")

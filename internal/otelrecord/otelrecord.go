@@ -47,22 +47,19 @@ func Read(lr plog.LogRecord, rec *record.Record) error {
 		Severity: severityOf(lr.SeverityNumber()),
 	}
 	for name, value := range lr.Attributes().All() {
-		if value.Type() != pcommon.ValueTypeStr {
-			continue
-		}
 		switch name {
 		case record.AttrEventType:
-			rec.EventType = value.Str()
+			rec.EventType = value.AsString()
 		case record.AttrAccountID:
-			rec.AccountID = value.Str()
+			rec.AccountID = value.AsString()
 		case record.AttrTenantID:
-			rec.TenantID = value.Str()
+			rec.TenantID = value.AsString()
 		case record.AttrFormat:
-			rec.Format = value.Str()
+			rec.Format = value.AsString()
 		case record.AttrID:
-			rec.ID = value.Str()
+			rec.ID = value.AsString()
 		case record.AttrError:
-			rec.Error = value.Str()
+			rec.Error = value.AsString()
 		}
 	}
 	return err

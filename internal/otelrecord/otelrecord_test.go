@@ -41,6 +41,17 @@ func TestWriteThenRead(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
+// TestReadNumbers: an account that somebody's statement made a number is the same account.
+func TestReadNumbers(t *testing.T) {
+	lr := plog.NewLogRecord()
+	lr.Attributes().PutInt(record.AttrAccountID, 111122223333)
+	lr.Attributes().PutDouble(record.AttrTenantID, 444455556666)
+	var rec record.Record
+	require.NoError(t, Read(lr, &rec))
+	assert.Equal(t, "111122223333", rec.AccountID)
+	assert.Equal(t, "444455556666", rec.TenantID)
+}
+
 func TestEverySeverityComesBack(t *testing.T) {
 	for s := record.SeverityUnknown; s <= record.SeverityCritical; s++ {
 		assert.Equal(t, s, severityOf(severityNumbers[s]), s.String())
