@@ -239,6 +239,7 @@ func TestCorrelations(t *testing.T) {
 		"records without the group are none": {"event_count", "gte: 2", "", []record.Record{{EventType: "AWS.S3ServerAccess", Body: `{"httpstatus":403}`, ID: "1"}, {EventType: "AWS.S3ServerAccess", Body: `{"httpstatus":403,"requester":null}`, ID: "2"}}, nil},
 		"a comma makes no other group":       {"event_count", "gte: 2", "", []record.Record{failed(0, "a,b", "1"), failed(1, "a", "b")}, nil},
 		"generate keeps the rules":           {"event_count", "gte: 2", "generate: true", []record.Record{failed(0, "a", "1"), failed(1, "a", "1")}, []string{"Failed", "Many by a"}},
+		"generate beside correlation":        {"event_count", "gte: 2", "\ngenerate: True", []record.Record{failed(0, "a", "1"), failed(1, "a", "1")}, []string{"Failed", "Many by a"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -260,6 +261,7 @@ func TestCorrelations(t *testing.T) {
 		strings.Replace(fmt.Sprintf(correlated, "event_count", "gte: 2", ""), "[failed, refused]", "[failed, nobody]", 1):       `no rule has the name or id "nobody"`,
 		strings.Replace(fmt.Sprintf(correlated, "event_count", "gte: 2", ""), "siempipe: {", "siempipe: {threshold: 5, ", 1):    "threshold: a correlation has",
 		strings.Replace(fmt.Sprintf(correlated, "event_count", "gte: 2", ""), "[failed, refused]", "[failed, many]", 1):         "correlations of correlations",
+		strings.Replace(fmt.Sprintf(correlated, "event_count", "gte: 2", ""), "refused: requester", "refusd: requester", 1):     `the alias who is of "refusd"`,
 		strings.Replace(fmt.Sprintf(correlated, "event_count", "gte: 2", ""), "name: refused", "name: failed", 1) + "# twice\n": "replaced by",
 	} {
 		parsed, _ := sigma.Parse("f.yml", []byte(text))

@@ -137,7 +137,16 @@ func (s *RuleSet) correlate(c *Rule) *sigma.Problem {
 		if i < 0 {
 			return fail("no rule has the name or id %q (correlations of correlations are not supported)", name)
 		}
-		refers = append(refers, s.byEntry[i])
+		if !slices.Contains(refers, s.byEntry[i]) {
+			refers = append(refers, s.byEntry[i])
+		}
+	}
+	for alias, fields := range c.Correlation.Aliases {
+		for name := range fields {
+			if !slices.ContainsFunc(refers, func(r *Rule) bool { return name == r.Name || name == r.ID }) {
+				return fail("the alias %s is of %q, which is none of them", alias, name)
+			}
+		}
 	}
 	for _, r := range refers {
 		r.correlations = append(r.correlations, c)

@@ -56,7 +56,7 @@ func (p *parser) correlation(n *yaml.Node) *Correlation {
 		case "condition":
 			condition = kv.value
 		case "generate":
-			c.Generate = kv.value.Value == "true"
+			c.Generate = p.boolean(kv)
 		case "aliases":
 			c.Aliases = p.aliases(kv)
 		default:
@@ -77,6 +77,14 @@ func (p *parser) correlation(n *yaml.Node) *Correlation {
 		p.counts(c, condition)
 	}
 	return c
+}
+
+// boolean reads true or false.
+func (p *parser) boolean(kv keyValue) (yes bool) {
+	if kv.value.Tag != "!!bool" || kv.value.Decode(&yes) != nil {
+		p.broken(kv.value, "%s: want true or false", kv.name)
+	}
+	return yes
 }
 
 func (p *parser) aliases(kv keyValue) map[string]map[string]string {
@@ -136,9 +144,15 @@ func (p *parser) counts(c *Correlation, n *yaml.Node) {
 		}
 		switch kv.name {
 		case "gt":
-			c.Count = count + 1
-		case "gte", "eq":
-			c.Count = max(count, 1)
+			c.Count = max(c.Count, count+1)
+		case "eq":
+			if count == 0 {
+				p.unsupported(kv.value, "correlation condition", "that nothing came only the end of the timespan decides")
+				return
+			}
+			c.Count = max(c.Count, count)
+		case "gte":
+			c.Count = max(c.Count, count, 1)
 		default:
 			p.add(kv.key, Problem{Warning: true, Msg: "correlation: condition: " + kv.name + " has no effect: it is decided as records come"})
 		}

@@ -86,6 +86,18 @@ func (p pattern) plain() (text string, ok bool) {
 	return text, true
 }
 
+// joined is the pattern with literals that stand side by side as one.
+func (p pattern) joined() (q pattern) {
+	for _, x := range p {
+		if n := len(q); n > 0 && x.kind == literal && q[n-1].kind == literal {
+			q[n-1].text += x.text
+			continue
+		}
+		q = append(q, x)
+	}
+	return q
+}
+
 // mapLiterals is the pattern with f applied to its literals.
 func (p pattern) mapLiterals(f func(string) string) pattern {
 	mapped := make(pattern, len(p))

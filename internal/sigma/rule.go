@@ -136,6 +136,7 @@ func (p *parser) document(doc *yaml.Node) {
 		return
 	}
 	var logSource, detection, correlation *yaml.Node
+	var generate *keyValue    // of a correlation; the specification has it here, pySigma within correlation
 	for _, kv := range keys { // the names first, so that problems carry them
 		switch kv.name {
 		case "title":
@@ -168,6 +169,8 @@ func (p *parser) document(doc *yaml.Node) {
 			detection = kv.value
 		case "correlation":
 			correlation = kv.value
+		case "generate":
+			generate = &kv
 		case "siempipe":
 			r.Extension = kv.value
 		case "tests":
@@ -195,6 +198,9 @@ func (p *parser) document(doc *yaml.Node) {
 		p.broken(correlation, "a rule has detection or correlation, not both")
 	case correlation != nil:
 		r.Correlation = p.correlation(correlation)
+		if generate != nil && r.Correlation != nil {
+			r.Correlation.Generate = p.boolean(*generate) || r.Correlation.Generate
+		}
 	case detection == nil:
 		p.broken(doc, "detection: required")
 	case logSource == nil:

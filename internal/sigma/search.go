@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -117,6 +119,15 @@ type modifiers struct {
 }
 
 func (p *parser) modifiers(kv keyValue, words []string) (m modifiers, ok bool) {
+	// once takes a modifier that excludes others of its kind.
+	once := func(kind *string, word string) bool {
+		if *kind != "" && *kind != word {
+			p.broken(kv.key, "%s: the modifiers %s and %s do not go together", kv.name, *kind, word)
+			return false
+		}
+		*kind = word
+		return true
+	}
 	for _, word := range words {
 		switch word {
 		case "all":
@@ -130,7 +141,9 @@ func (p *parser) modifiers(kv keyValue, words []string) (m modifiers, ok bool) {
 		case "fieldref":
 			m.fieldref = true
 		case "contains", "startswith", "endswith":
-			m.anchor = word
+			if !once(&m.anchor, word) {
+				return m, false
+			}
 		case "re":
 			m.re = true
 		case "i", "m", "s":
@@ -142,9 +155,13 @@ func (p *parser) modifiers(kv keyValue, words []string) (m modifiers, ok bool) {
 		case "cidr":
 			m.cidr = true
 		case "lt", "lte", "gt", "gte":
-			m.compare = word
+			if !once(&m.compare, word) {
+				return m, false
+			}
 		case "minute", "hour", "day", "week", "month", "year":
-			m.part = word
+			if !once(&m.part, word) {
+				return m, false
+			}
 		case "base64", "base64offset", "utf16le", "utf16be", "utf16", "windash":
 			m.encodings = append(m.encodings, word)
 		case "wide":
@@ -239,6 +256,13 @@ func (p *parser) value(kv keyValue, n *yaml.Node, base test, m *modifiers) []tes
 	if t.keyword && special > 0 && !m.re {
 		return bad("a keyword cannot have this modifier")
 	}
+	if n.Tag == "!!null" {
+		if t.keyword || special > 0 || m.anchor != "" || len(m.encodings) > 0 {
+			return bad("null cannot have a modifier")
+		}
+		t.kind = testNull
+		return []test{t}
+	}
 	switch {
 	case m.re:
 		t.kind = testRegexp
@@ -256,6 +280,9 @@ func (p *parser) value(kv keyValue, n *yaml.Node, base test, m *modifiers) []tes
 		return []test{t}
 	case m.cidr:
 		network, err := netip.ParsePrefix(n.Value)
+		if addr := network.Addr(); addr.Is4In6() && network.Bits() >= 96 { // addresses are compared as IPv4 ones
+			network = netip.PrefixFrom(addr.Unmap(), network.Bits()-96)
+		}
 		if err != nil {
 			return bad("%q is no network in CIDR notation", n.Value)
 		}
@@ -293,13 +320,6 @@ func (p *parser) value(kv keyValue, n *yaml.Node, base test, m *modifiers) []tes
 		if t.other == "" {
 			return bad("fieldref wants the name of a field")
 		}
-		return []test{t}
-	}
-	if n.Tag == "!!null" {
-		if t.keyword || m.anchor != "" || len(m.encodings) > 0 {
-			return bad("null cannot have a modifier")
-		}
-		t.kind = testNull
 		return []test{t}
 	}
 	patterns, err := encode(parsePattern(scalar(n)), m.encodings)
@@ -371,7 +391,7 @@ func canonicalNumber(text string) (string, bool) {
 }
 
 // dashes are what stands before an option of a Windows command.
-var dashes = []string{"-", "/", "–", "—", "―"}
+const dashes = "-/–—―"
 
 // encode applies encodings in their order. Each pattern may become several.
 func encode(start pattern, encodings []string) ([]pattern, error) {
@@ -380,7 +400,9 @@ func encode(start pattern, encodings []string) ([]pattern, error) {
 		var next []pattern
 		for _, pat := range patterns {
 			if encoding == "windash" {
-				next = append(next, windash(pat)...)
+				if next = append(next, windash(pat)...); len(next) > maxValues {
+					break
+				}
 				continue
 			}
 			text, ok := pat.plain()
@@ -409,29 +431,47 @@ func encode(start pattern, encodings []string) ([]pattern, error) {
 	return patterns, nil
 }
 
-// windash writes the dash at the beginning of each option in every way.
+// windash writes each dash that an option begins with in every way, more than maxValues of them if there are many. As for pySigma
+// such a dash stands before a letter or digit and behind none.
 func windash(pat pattern) []pattern {
-	text := pat.String()
-	variants := map[string]bool{text: true}
-	for _, from := range dashes {
-		for _, to := range dashes {
-			out := text
-			if rest, ok := strings.CutPrefix(out, from); ok {
-				out = to + rest
+	made := []pattern{{}}
+	extend := func(x part, variants ...string) {
+		var next []pattern
+		for _, m := range made {
+			for _, v := range variants {
+				next = append(next, append(slices.Clone(m), part{x.kind, v}))
 			}
-			variants[strings.ReplaceAll(out, " "+from, " "+to)] = true
+			if len(next) > maxValues {
+				break
+			}
+		}
+		made = next
+	}
+	for _, x := range pat {
+		before, from := ' ', 0
+		for i, r := range x.text {
+			after, _ := utf8.DecodeRuneInString(x.text[i+utf8.RuneLen(r):])
+			if strings.ContainsRune(dashes, r) && !isWord(before) && isWord(after) {
+				if from < i {
+					extend(x, x.text[from:i])
+				}
+				extend(x, strings.Split(dashes, "")...)
+				from = i + utf8.RuneLen(r)
+			}
+			before = r
+		}
+		if from < len(x.text) || x.kind != literal {
+			extend(x, x.text[from:])
 		}
 	}
-	texts := make([]string, 0, len(variants))
-	for v := range variants {
-		texts = append(texts, v)
+	for i, m := range made {
+		made[i] = m.joined()
 	}
-	slices.Sort(texts)
-	patterns := make([]pattern, len(texts))
-	for i, v := range texts {
-		patterns[i] = parsePattern(v)
-	}
-	return patterns
+	return made
+}
+
+func isWord(r rune) bool {
+	return r != utf8.RuneError && (r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r))
 }
 
 // base64At is the part of the Base64 text that does not depend on what stands before and after, when the text begins
