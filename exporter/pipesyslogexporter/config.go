@@ -117,8 +117,13 @@ func (c *Config) Validate() error {
 	if slices.Contains([]string{"1.0", "1.1"}, c.TLS.MinVersion) {
 		errs = append(errs, fmt.Errorf("tls::min_version: %s is broken; 1.2 is the least", c.TLS.MinVersion))
 	}
-	if c.Network != syslog.TCP && (c.TLS.CAFile != "" || c.TLS.CertFile != "" || c.TLS.CAPem != "" || c.TLS.CertPem != "") {
-		errs = append(errs, fmt.Errorf("tls: network %s knows no TLS", c.Network))
+	if c.TLS.CAFile != "" || c.TLS.CertFile != "" || c.TLS.CAPem != "" || c.TLS.CertPem != "" {
+		switch {
+		case c.Network != syslog.TCP:
+			errs = append(errs, fmt.Errorf("tls: network %s knows no TLS", c.Network))
+		case c.TLS.Insecure: // other exporters use TLS then, and this one would send plain text
+			errs = append(errs, errors.New("tls::insecure: true is plain text, and yet there is an authority or a certificate"))
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -110,7 +110,9 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 		"max_message_length: 256 less a header of up to 131 bytes leaves 125 for the record; 192": func(c *Config) {
 			c.MaxMessageLength, c.Hostname = 256, strings.Repeat("h", 80)
 		},
-		"tls: ": func(c *Config) { c.Network, c.TLS.CAFile = "udp", "ca.pem" },
+		"hostname: 'ö'":   func(c *Config) { c.Hostname = "ö" },
+		"tls::insecure: ": func(c *Config) { c.TLS.Insecure, c.TLS.CAFile = true, "ca.pem" },
+		"tls: ":           func(c *Config) { c.Network, c.TLS.CAFile = "udp", "ca.pem" },
 	} {
 		c := createDefaultConfig().(*Config)
 		c.Endpoint = "siem.example.com:6514"

@@ -340,6 +340,17 @@ func TestDropsAreSaid(t *testing.T) {
 	}
 }
 
+// TestInvalidIsNotSent: over syslog an invalid record is kept nowhere unless it is sent.
+func TestInvalidIsNotSent(t *testing.T) {
+	address, received := listen(t)
+	for setting, want := range map[string]string{"off": "1 of 1 records not sent, since they are invalid and include_invalid is off, first: ", "on": "1 of 1 records kept as invalid, first: "} {
+		i, log := instance(t, keys{"output": "syslog", "endpoint": address, "tls_insecure": "yes", "framing": "newline", "include_invalid": setting})
+		assert.Equal(t, OK, i.Flush("tag", msgpacktest.AppendRaw(nil, at, "log", "no record")))
+		assert.Contains(t, log.String(), want)
+	}
+	assert.Contains(t, strings.Join(take(received, 1), ""), "Raw:no record")
+}
+
 // TestEmptyChunk: a chunk of which nothing goes on is delivered.
 func TestEmptyChunk(t *testing.T) {
 	store := &fakeStore{answer: func(context.Context, int, objectstore.Object) error { return errAway }}

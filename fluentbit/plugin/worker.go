@@ -203,8 +203,11 @@ func (n *counts) drop(reason string) {
 func (n *counts) log(i *Instance, tag string) {
 	if n.invalid > 0 {
 		what := "kept as invalid"
-		if i.cfg.onInvalid == invalidDrop {
+		switch {
+		case i.cfg.onInvalid == invalidDrop:
 			what = "dropped as invalid"
+		case i.cfg.output == outputSyslog && !i.cfg.includeInvalid:
+			what = "not sent, since they are invalid and include_invalid is off"
 		}
 		i.logf(Warn, "%s: %d of %d records %s, first: %s", tag, n.invalid, n.in, what, n.firstError)
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Formats of a header.
@@ -103,7 +104,8 @@ func check(key, value string, most int, allowed func(byte) bool) error {
 	}
 	for i := range len(value) {
 		if !allowed(value[i]) {
-			return fmt.Errorf("%s: %q is not allowed at byte %d", key, value[i], i)
+			r, _ := utf8.DecodeRuneInString(value[i:])
+			return fmt.Errorf("%s: %q is not allowed at byte %d", key, r, i)
 		}
 	}
 	return nil
