@@ -162,6 +162,10 @@ func (c *config) validateSyslog() []error {
 	return append(errs, c.header.Validate(), pipesend.CheckLength(c.maxLength, c.network, &c.header), c.tls.validate(c.network))
 }
 
+// maxDelay is the longest wait to connect again. The host has a wait of its own between two tries of a chunk, and flushes stand in
+// a queue behind one that waits: with 5 s, a host with some dozens of chunks took minutes to end while the SIEM was away.
+const maxDelay = 250 * time.Millisecond
+
 // writer is the core's configuration of connections, without TLS. A peer that takes nothing for its timeout is left, which
 // is mostly long before the flush must end.
 func (c *config) writer() syslog.WriterConfig {
@@ -171,5 +175,6 @@ func (c *config) writer() syslog.WriterConfig {
 	}
 	return syslog.WriterConfig{
 		Network: c.network, Endpoints: endpoints, Failback: c.failback, Framing: c.framing, Timeout: min(c.timeout, syslog.DefaultTimeout),
+		MaxDelay: maxDelay,
 	}
 }

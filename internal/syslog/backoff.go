@@ -14,13 +14,18 @@ const (
 
 // backoff says when to dial next. The zero value says now.
 type backoff struct {
+	most  time.Duration // longest delay; 0 is maxDelay
 	delay time.Duration
 	until time.Time
 }
 
 func (b *backoff) failed(now time.Time) {
-	b.delay = min(max(2*b.delay, minDelay), maxDelay)
+	most := maxDelay
+	if b.most > 0 {
+		most = b.most
+	}
+	b.delay = min(max(2*b.delay, minDelay), most)
 	b.until = now.Add(b.delay - rand.N(b.delay/2))
 }
 
-func (b *backoff) reset() { *b = backoff{} }
+func (b *backoff) reset() { b.delay, b.until = 0, time.Time{} }

@@ -45,6 +45,8 @@ type WriterConfig struct {
 	// Timeout bounds one Write, connecting included; 0 is DefaultTimeout. A peer that is slow has half of it for what is under
 	// way, and then keeps its connection.
 	Timeout time.Duration
+	// MaxDelay is the longest wait between two attempts to connect; 0 is 5 s.
+	MaxDelay time.Duration
 	// OnConnect is called after each connection that was made; again is false for the first of the Writer. May be nil.
 	OnConnect func(endpoint string, again bool)
 	// OnRepeat is called with the number of messages that are sent again although the peer may have them. May be nil.
@@ -139,7 +141,7 @@ func NewWriter(c WriterConfig) (*Writer, error) {
 	if c.Timeout == 0 {
 		c.Timeout = DefaultTimeout
 	}
-	w := &Writer{cfg: c, settling: map[*connection]time.Time{}, settled: make(chan struct{}, 1)}
+	w := &Writer{cfg: c, backoff: backoff{most: c.MaxDelay}, settling: map[*connection]time.Time{}, settled: make(chan struct{}, 1)}
 	w.closed, w.close = context.WithCancel(context.Background())
 	return w, nil
 }

@@ -346,6 +346,13 @@ func TestUnreachablePeerIsDialedLessAndLess(t *testing.T) {
 		require.Error(t, err)
 	}
 	require.GreaterOrEqual(t, w.backoff.delay, minDelay)
+	w.backoff.most = minDelay
+	for range 3 {
+		w.backoff.failed(time.Now())
+	}
+	require.Equal(t, minDelay, w.backoff.delay)
+	w.backoff.reset()
+	require.Equal(t, backoff{most: minDelay}, w.backoff)
 	var b backoff
 	for range 20 {
 		now := time.Now()
