@@ -171,7 +171,7 @@ func TestFluentBitRestart(t *testing.T) {
 	want := ndjson(t, filepath.Join(dir, "in.ndjson"), n)
 	address := freeAddr(t)
 	config := fmt.Sprintf(`
-service: {flush: 1, grace: 5, storage.path: %[1]s/storage, storage.sync: full, storage.checksum: on, scheduler.base: 1, scheduler.cap: 2}
+service: {flush: 1, grace: 5, storage.path: %[1]s/storage, storage.sync: full, scheduler.base: 1, scheduler.cap: 2}
 pipeline:
   inputs:
     - {name: tail, tag: t, path: %[1]s/in.ndjson, db: %[1]s/in.db, read_from_head: on, storage.type: filesystem}
@@ -201,6 +201,58 @@ pipeline:
 	second.stop(t, syscall.SIGTERM)
 	got := linesOf(t, filepath.Join(dir, "out"))
 	assert.Equal(t, want, got)
+}
+
+// TestFluentBitKilledWhileItReads: no record is lost when Fluent Bit is killed while chunks grow. With storage.checksum such a chunk
+// is never read again.
+func TestFluentBitKilledWhileItReads(t *testing.T) {
+	binary := fluentBit(t)
+	dir := t.TempDir()
+	const n, kills = 4_000, 4
+	want := ndjson(t, filepath.Join(dir, "all"), n)
+	all, err := os.ReadFile(filepath.Join(dir, "all"))
+	require.NoError(t, err)
+	lines := strings.SplitAfter(strings.TrimSuffix(string(all), "\n"), "\n")
+	in, err := os.Create(filepath.Join(dir, "in.ndjson"))
+	require.NoError(t, err)
+	defer func() { _ = in.Close() }()
+	config := fmt.Sprintf(`
+service: {flush: 1, grace: 5, storage.path: %[1]s/storage, storage.sync: full}
+pipeline:
+  inputs:
+    - {name: tail, tag: t, path: %[1]s/in.ndjson, db: %[1]s/in.db, read_from_head: on, storage.type: filesystem}
+  outputs:
+    - {name: siempipe, match: t, output: directory, directory: %[1]s/out, workers: 1, retry_limit: no_limits}
+`, dir)
+	next := 0
+	write := func(most int) {
+		for range min(most, n-next) {
+			_, err := in.WriteString(lines[next])
+			require.NoError(t, err)
+			next++
+		}
+	}
+	for range kills {
+		r := startFluent(t, binary, config)
+		before := len(linesOf(t, filepath.Join(dir, "out")))
+		write(n / kills / 2)
+		waitFor(t, func() bool { return len(linesOf(t, filepath.Join(dir, "out"))) > before }, func() string { return "nothing is read" })
+		write(n / kills / 2) // into a chunk that no flush has taken yet
+		r.stop(t, syscall.SIGKILL)
+	}
+	_, err = in.WriteString("\n")
+	require.NoError(t, err)
+	r := startFluent(t, binary, config)
+	var got map[string]int
+	waitFor(t, func() bool {
+		got = linesOf(t, filepath.Join(dir, "out"))
+		return len(got) >= n
+	}, func() string { return fmt.Sprintf("%d of %d records", len(got), n) })
+	r.stop(t, syscall.SIGTERM)
+	for line := range want {
+		assert.Positive(t, got[line], line)
+	}
+	assert.Len(t, got, n)
 }
 
 // TestFluentBitReload: after hot reloads records go on, and none is lost or repeated.
