@@ -56,14 +56,14 @@ func IsScan(format string) bool {
 }
 
 // ScanPairs are the members of a parsed API scan that the line has too, as JSON text without braces; "" for every other
-// record.
+// record, and for a scan that was joined already.
 func ScanPairs(rec *record.Record) string {
 	if rec.Format != "perception_point" || rec.EventType == record.Invalid {
 		return ""
 	}
 	var room [64]jsonscan.Member
 	members, _, err := jsonscan.Members(room[:0], rec.Body)
-	if err != nil || find(members, scanMember) != nil {
+	if err != nil || find(members, joinedMember) != nil || find(members, scanMember) != nil {
 		return ""
 	}
 	var b []byte

@@ -39,7 +39,7 @@ type joiner struct {
 	mu    sync.Mutex
 	bytes int
 	scans map[string]rememberedScan
-	order []scanAge // oldest first; entries that scans does not know with the same age are stale
+	order []scanAge // one for each of scans, oldest first; a scan that came again since stands there with its first age
 	lines map[string][]*line
 	ages  []*line // by deadline; gone ones are skipped
 }
@@ -74,29 +74,29 @@ func newJoiner(window time.Duration, max int) *joiner {
 	return &joiner{window: window, max: max, scans: make(map[string]rememberedScan), lines: make(map[string][]*line)}
 }
 
-// scan remembers an API scan and returns the lines that it was waited for with; settle must be told what became of them.
-func (j *joiner) scan(key, pairs string, now time.Time) []*line {
+// scan remembers an API scan and returns the line that it was waited for with, the last one if there are more; nil for none. settle
+// must be told what became of it. Others wait on, and are repaired with the scan when they go on.
+func (j *joiner) scan(key, pairs string, now time.Time) *line {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.forget(now)
 	if old, ok := j.scans[key]; ok {
-		j.bytes -= overhead + len(key) + len(old.pairs)
-		delete(j.scans, key)
-	}
-	if size := overhead + len(key) + len(pairs); j.room(size) {
+		j.scans[key] = rememberedScan{pairs: pairs, age: now}
+		j.bytes += len(pairs) - len(old.pairs)
+		j.room(0)
+	} else if size := overhead + len(key) + len(pairs); j.room(size) {
 		key := strings.Clone(key) // a part of the record
 		j.scans[key] = rememberedScan{pairs: pairs, age: now}
 		j.order = append(j.order, scanAge{key: key, age: now})
 		j.bytes += size
 	}
-	var lines []*line
-	for _, l := range j.lines[key] {
+	for _, l := range slices.Backward(j.lines[key]) {
 		if l.taken == 0 {
 			l.taken++
-			lines = append(lines, l)
+			return l
 		}
 	}
-	return lines
+	return nil
 }
 
 // pairs are those of a scan that came before.
@@ -144,24 +144,28 @@ func (j *joiner) add(l *line) {
 // forgotten.
 func (j *joiner) room(size int) bool {
 	for j.bytes+size > j.max && len(j.order) > 0 {
-		j.dropScan(j.order[0])
-		j.order = j.order[1:]
+		j.dropOldest()
 	}
 	return j.bytes+size <= j.max
 }
 
-func (j *joiner) dropScan(a scanAge) {
-	if s, ok := j.scans[a.key]; ok && s.age.Equal(a.age) {
-		j.bytes -= overhead + len(a.key) + len(s.pairs)
-		delete(j.scans, a.key)
+// dropOldest forgets the oldest scan; one that came again since is only put back.
+func (j *joiner) dropOldest() {
+	a := j.order[0]
+	j.order = j.order[1:]
+	s := j.scans[a.key]
+	if !s.age.Equal(a.age) {
+		j.order = append(j.order, scanAge{key: a.key, age: s.age})
+		return
 	}
+	j.bytes -= overhead + len(a.key) + len(s.pairs)
+	delete(j.scans, a.key)
 }
 
 // forget drops the scans, and the lines that went on, whose window has passed.
 func (j *joiner) forget(now time.Time) {
 	for len(j.order) > 0 && now.Sub(j.order[0].age) > j.window {
-		j.dropScan(j.order[0])
-		j.order = j.order[1:]
+		j.dropOldest()
 	}
 	for len(j.ages) > 0 {
 		l := j.ages[0]
@@ -180,6 +184,9 @@ func (j *joiner) drop(l *line) {
 	}
 	l.gone = true
 	j.bytes -= l.size()
+	if l.waits { // whoever drops it has it alone; ages may hold it for as long as an older one waits
+		l.logs, l.text, l.damage = plog.Logs{}, "", nil
+	}
 	rest := slices.DeleteFunc(j.lines[l.key], func(other *line) bool { return other == l })
 	if len(rest) == 0 {
 		delete(j.lines, l.key)

@@ -219,6 +219,7 @@ func TestJoin(t *testing.T) {
 		in     []string
 		want   []string
 		stored int
+		end    []string // of what waits comes out at the end; not looked at when empty
 	}{
 		"scan first":                       {in: []string{scanOf(1, "CLN"), cutLine(1)}, want: []string{" CLN", "_syslog CLN joined with "}},
 		"scan first, forged line":          {in: []string{scanOf(1, "SUS"), forgedLine(1)}, want: []string{" SUS", "_syslog SUS joined with "}},
@@ -227,9 +228,10 @@ func TestJoin(t *testing.T) {
 		"line first waits":                 {store: true, in: []string{cutLine(1), scanOf(1, "CLN")}, want: []string{" CLN joined with _syslog"}},
 		"forged line first waits":          {store: true, in: []string{forgedLine(1), scanOf(1, "SUS")}, want: []string{" SUS joined with _syslog"}},
 		"a whole line is left alone":       {store: true, in: []string{wholeLine(1), scanOf(1, "CLN"), wholeLine(1)}, want: []string{"_syslog SUS", " CLN", "_syslog SUS"}},
+		"a scan that was joined before":    {store: true, in: []string{cutLine(1), strings.TrimSuffix(scanOf(1, "CLN"), "}") + `,"joined":{"format":"perception_point_syslog","line":"Scan ID:"}}`}, want: []string{" CLN joined with _syslog"}, stored: 1},
 		"another scan":                     {store: true, in: []string{cutLine(1), scanOf(2, "CLN")}, want: []string{" CLN"}, stored: 1},
 		"line without an id":               {store: true, in: []string{strings.Replace(cutLine(1), "Scan ID:000176_1_1", "Scan ID:", 1), scanOf(1, "CLN")}, want: []string{cutMarked, " CLN"}},
-		"two lines of a scan":              {store: true, in: []string{cutLine(1), forgedLine(1), scanOf(1, "CLN")}, want: []string{" CLN joined with _syslog"}},
+		"two lines of a scan":              {store: true, in: []string{cutLine(1), forgedLine(1), scanOf(1, "CLN")}, want: []string{" CLN joined with _syslog"}, stored: 1, end: []string{"_syslog CLN joined with "}},
 		"many lines of a scan":             {store: true, in: []string{cutLine(1), cutLine(1) + "1", cutLine(1) + "2", cutLine(1) + "3", cutLine(1) + "4", cutLine(1) + "5"}, want: []string{cutMarked, cutMarked}, stored: 4},
 		"the same line twice":              {store: true, in: []string{cutLine(1), cutLine(1), scanOf(1, "CLN")}, want: []string{" CLN joined with _syslog"}},
 		"the scan comes again":             {store: true, in: []string{cutLine(1), scanOf(1, "SUS"), scanOf(1, "MAL"), forgedLine(1)}, want: []string{" SUS joined with _syslog", " MAL", "_syslog MAL joined with "}},
@@ -259,7 +261,10 @@ func TestJoin(t *testing.T) {
 					assert.Equal(t, test.stored, d.lines())
 				}
 				require.NoError(t, s.p.Shutdown(context.Background()))
-				assert.Len(t, s.out(), len(test.want)+test.stored, "what waits comes out at the end")
+				require.Len(t, s.out(), len(test.want)+test.stored, "what waits comes out at the end")
+				if test.end != nil {
+					assert.Equal(t, test.end, s.out()[len(test.want):])
+				}
 				if d != nil {
 					assert.Zero(t, d.lines())
 				}
@@ -398,6 +403,49 @@ func TestJoinIsBounded(t *testing.T) {
 	assert.Len(t, j.scans, 1)
 	assert.Empty(t, j.lines)
 	assert.Equal(t, overhead+len("late")+1, j.bytes)
+}
+
+// A scan that comes over and over costs what one costs, and is remembered for the window after it came last.
+func TestJoinRemembersAScanOnce(t *testing.T) {
+	now := time.Unix(1700000000, 0)
+	j := newJoiner(time.Hour, 1<<20)
+	for i := range 1000 {
+		j.scan("one", strings.Repeat("x", i), now)
+		j.scan("two", "y", now)
+		now = now.Add(time.Minute)
+	}
+	assert.Len(t, j.order, 2)
+	assert.Equal(t, 2*overhead+len("one")+999+len("two")+1, j.bytes)
+	j.scan("two", "y", now.Add(30*time.Minute))
+	_, ok := j.pairs("one", now.Add(59*time.Minute))
+	assert.True(t, ok)
+	j.scan("three", "z", now.Add(85*time.Minute))
+	_, ok = j.pairs("two", now.Add(85*time.Minute))
+	assert.True(t, ok)
+	j.forget(now.Add(4 * time.Hour))
+	assert.Empty(t, j.scans)
+	assert.Empty(t, j.order)
+	assert.Zero(t, j.bytes)
+}
+
+// The records of lines that found their scans are let go, also while an older line waits.
+func TestJoinedLinesAreLetGo(t *testing.T) {
+	s := newStand(t, &disk{data: map[string][]byte{}}, nil)
+	require.NoError(t, s.give(cutLine(0)))
+	for i := 1; i < 100; i++ {
+		require.NoError(t, s.give(cutLine(i)))
+		require.NoError(t, s.give(scanOf(i, "CLN")))
+	}
+	j := s.p.(*joining).siem.join
+	kept := 0
+	for _, l := range j.ages {
+		kept += len(l.text)
+		if l.logs != (plog.Logs{}) {
+			kept += l.logs.LogRecordCount()
+		}
+	}
+	assert.Equal(t, len(cutLine(0))+1, kept)
+	require.NoError(t, s.p.Shutdown(context.Background()))
 }
 
 func TestJoinConcurrently(t *testing.T) {

@@ -34,7 +34,11 @@ type joining struct {
 func (p *joining) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	batch := &joinBatch{}
 	err := p.Logs.ConsumeLogs(context.WithValue(ctx, joinBatchKey{}, batch), logs)
-	p.siem.settle(ctx, batch.lines, err == nil, outcomeJoined)
+	if n := p.siem.settle(ctx, batch.lines, err == nil); n > 0 {
+		p.siem.countLines(ctx, outcomeJoined, n)
+		// They are part of their scans now.
+		p.siem.telemetry.ProcessorSiemRecordsDropped.Add(ctx, int64(n), metric.WithAttributes(attribute.String("reason", outcomeJoined)))
+	}
 	return err
 }
 
@@ -42,14 +46,13 @@ func (p *joining) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 func (p *siem) joinRecord(b *batch, lr plog.LogRecord) (waits bool) {
 	ctx, w := b.ctx, b.worker
 	if pairs := source.ScanPairs(&w.rec); pairs != "" {
-		lines := p.join.scan(source.JoinKey(w.rec.ID), pairs, b.now)
-		if len(lines) == 0 {
+		l := p.join.scan(source.JoinKey(w.rec.ID), pairs, b.now)
+		if l == nil {
 			return false
 		}
-		l := lines[len(lines)-1]
 		w.parser.Parse(source.JoinedScan(w.rec.Body, l.damage, l.text), w.rec.Format, w.rec.Received, &w.rec)
 		if batch, ok := ctx.Value(joinBatchKey{}).(*joinBatch); ok {
-			batch.lines = append(batch.lines, lines...)
+			batch.lines = append(batch.lines, l)
 		}
 		return false
 	}
@@ -60,7 +63,10 @@ func (p *siem) joinRecord(b *batch, lr plog.LogRecord) (waits bool) {
 	key := source.JoinKey(w.rec.ID)
 	if pairs, ok := p.join.pairs(key, b.now); ok {
 		w.parser.Parse(source.RepairedLine(pairs, damage, text), w.rec.Format, w.rec.Received, &w.rec)
-		p.countLines(ctx, outcomeRepaired, 1)
+		b.repaired++
+		return false
+	}
+	if b.released {
 		return false
 	}
 	l := &line{key: key, damage: damage, text: text}
@@ -109,7 +115,7 @@ func (p *siem) release(ctx context.Context, all bool) error {
 		w := p.workers.Get().(*worker)
 		out := plog.NewLogs()
 		var n counts
-		b := batch{worker: w, now: p.now(), more: plog.NewLogRecordSlice(), counts: &n}
+		b := batch{worker: w, now: p.now(), more: plog.NewLogRecordSlice(), counts: &n, ctx: ctx, join: p.cfg.JoinSyslog, released: true}
 		for _, l := range due {
 			logs := plog.NewLogs()
 			l.logs.CopyTo(logs) // a refused batch may have been changed on the way
@@ -127,26 +133,27 @@ func (p *siem) release(ctx context.Context, all bool) error {
 		if err == nil {
 			n.report(ctx, p.telemetry)
 		}
-		p.settle(ctx, due, err == nil, outcomeExpired)
+		settled := p.settle(ctx, due, err == nil)
+		if err == nil {
+			p.countLines(ctx, outcomeRepaired, b.repaired)
+			p.countLines(ctx, outcomeExpired, settled-b.repaired)
+		}
 		if err != nil {
 			return err
 		}
 	}
 }
 
-// settle ends the wait of lines and counts them.
-func (p *siem) settle(ctx context.Context, lines []*line, accepted bool, outcome string) {
+// settle ends the wait of lines and returns how many waited.
+func (p *siem) settle(ctx context.Context, lines []*line, accepted bool) int {
 	if len(lines) == 0 {
-		return
+		return 0
 	}
 	n, err := p.join.settle(context.WithoutCancel(ctx), lines, accepted)
 	if err != nil {
 		p.logger.Error("Lines that are done stay stored; after a restart they come out again", zap.Error(err))
 	}
-	p.countLines(ctx, outcome, n)
-	if n > 0 && outcome == outcomeJoined { // they are part of their scans now
-		p.telemetry.ProcessorSiemRecordsDropped.Add(ctx, int64(n), metric.WithAttributes(attribute.String("reason", outcomeJoined)))
-	}
+	return n
 }
 
 // expire hands on what is due until ctx ends.
@@ -193,7 +200,7 @@ func (p *siem) startJoin(ctx context.Context, host component.Host) error {
 	w := p.workers.Get().(*worker)
 	defer p.workers.Put(w)
 	slices.SortFunc(lines, func(a, b *line) int { return a.deadline.Compare(b.deadline) })
-	latest := p.now().Add(p.cfg.JoinWindow) // a clock that was ahead must not keep a line for longer
+	now := p.now()
 	for _, l := range lines {
 		lr := l.logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
 		if raw, err := otelrecord.Raw(lr); err == nil {
@@ -201,9 +208,8 @@ func (p *siem) startJoin(ctx context.Context, host component.Host) error {
 			l.damage, l.text = source.Damage(&w.rec)
 			l.key = source.JoinKey(w.rec.ID)
 		}
-		if l.deadline.After(latest) {
-			l.deadline = latest
-		}
+		// A clock that was ahead must not keep a line for longer, nor one that is set back later.
+		l.deadline = now.Add(min(l.deadline.Sub(now), p.cfg.JoinWindow))
 		p.join.add(l)
 	}
 	w.rec = record.Record{}

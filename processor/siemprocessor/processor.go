@@ -166,6 +166,7 @@ func (p *siem) process(ctx context.Context, logs plog.Logs) (plog.Logs, error) {
 				return !p.one(&b, lr)
 			})
 			b.more.MoveAndAppendTo(sl.LogRecords())
+			p.countLines(ctx, outcomeRepaired, b.repaired)
 			return sl.LogRecords().Len() == 0
 		})
 		return rl.ScopeLogs().Len() == 0
@@ -191,6 +192,8 @@ type batch struct {
 	resource plog.ResourceLogs
 	scope    plog.ScopeLogs
 	join     bool   // join scans and lines
+	released bool   // lines have waited already
+	repaired int    // lines
 	rule     string // the suppression that holds for the worker's record
 }
 

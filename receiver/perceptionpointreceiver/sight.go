@@ -188,6 +188,13 @@ func first(a, b string) string {
 	return b
 }
 
+// hasMember reports whether a scan has a member of its own of a name, or may have, where it is broken inside. That the name
+// stands anywhere in it says nothing: a mail may have it as its subject.
+func hasMember(raw, name string) bool {
+	members, _, err := jsonscan.Members(nil, raw)
+	return err != nil || slices.ContainsFunc(members, func(m jsonscan.Member) bool { return m.Key() == name })
+}
+
 // changeMember is the name under which a scan that comes again says what moved.
 const changeMember = "change"
 
@@ -205,7 +212,7 @@ func withChange(raw string, before, now *sight) string {
 		b = append(b, ',')
 	}
 	name := changeMember
-	if strings.Contains(raw, `"`+name+`"`) { // the API may begin to have one of its own
+	if hasMember(raw, name) { // the API may begin to have one of its own
 		name = "siem_" + name
 	}
 	b = append(b, `"`+name+`":{"fields":[`...)

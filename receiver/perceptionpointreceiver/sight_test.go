@@ -74,6 +74,11 @@ func TestSee(t *testing.T) {
 	now := g.see(own)
 	assert.Contains(t, withChange(own, &before, &now), `"change":{"by":"vendor"}`)
 	assert.Contains(t, withChange(own, &before, &now), `"siem_change":{"fields":["other"]`)
+	escaped := strings.Replace(own, `"change"`, `"\u0063hange"`, 1)
+	assert.Contains(t, withChange(escaped, &before, &now), `"siem_change":{"fields":["other"]`)
+	subject := strings.Replace(base, `"new_field":1`, `"new_field":"change"`, 1)
+	now = g.see(subject)
+	assert.Contains(t, withChange(subject, &before, &now), `"change":{"fields":["other"]`)
 }
 
 // FuzzSee: whatever the API sends is seen the same again, and its change is JSON where the scan is.
