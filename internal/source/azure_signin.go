@@ -32,7 +32,7 @@ var azureSignIn = newLogType("Azure.SignIn", []column{
 	{name: "resultSignature", kind: varchar},
 	{name: "resultType", kind: varchar},
 	{name: "tenantId", kind: varchar, account: 1},
-	{name: "time", kind: timestamp, time: 1},
+	{name: "time", kind: timestampUS, time: 1}, // month first where AD FS or a service principal signs in
 })
 
 // claimsAzureSignIn takes the categories whose names end so: interactive and not, of service principals and managed
@@ -41,10 +41,10 @@ func claimsAzureSignIn(in *Input) bool {
 	if !in.has(markOperationName) {
 		return false
 	}
-	if category := in.Get("category"); category != nil && category.Kind == jsonscan.String {
+	if category := in.fold("category"); category.Kind == jsonscan.String {
 		return strings.HasSuffix(category.Text(), "SignInLogs")
 	}
-	return text(in.Get("operationName")) == "Sign-in activity"
+	return text(in.fold("operationName")) == "Sign-in activity"
 }
 
 func parseAzureSignIn(p *Parser, in *Input, rec *record.Record) error {

@@ -23,13 +23,14 @@ const (
 	timestamp   // ISO 8601
 	timestampOr // ISO 8601, or whatever else stands there
 	timestampMS // milliseconds since 1970, a number
+	timestampUS // ISO 8601, or 12/31/2025 3:03:58 PM
 	textList    // an array of strings
 	object      // an object of fields
 	objectList  // an array of such objects
 )
 
 var columnTypes = [...]string{anyJSON: "string", varchar: "string", bigint: "bigint", smallint: "smallint", tinyint: "tinyint",
-	double: "double", float: "float", boolean: "boolean", timestamp: "timestamp", timestampOr: "timestamp", timestampMS: "timestamp", textList: "[string]"}
+	double: "double", float: "float", boolean: "boolean", timestamp: "timestamp", timestampOr: "timestamp", timestampMS: "timestamp", timestampUS: "timestamp", textList: "[string]"}
 
 // column is one column of a table, or one field of a column that has fields.
 type column struct {
@@ -91,7 +92,7 @@ func (c *column) compile() {
 		c.walk = c.walk || f.walk
 	}
 	switch c.kind {
-	case bigint, smallint, tinyint, double, float, boolean, timestamp, timestampOr, timestampMS:
+	case bigint, smallint, tinyint, double, float, boolean, timestamp, timestampOr, timestampMS, timestampUS:
 		c.walk = true
 	case anyJSON, varchar, textList:
 		c.walk = c.feed != noFeed || c.account != 0

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -65,6 +66,15 @@ func parseInstant(s string) (t instant, ok bool) {
 	offset, ok := parseOffset(s[i:])
 	t.sec = daysSince1970(year, month, day)*86400 + int64(hour*3600+minute*60+second) - offset
 	return t, ok && t.sec >= minInstant && t.sec <= maxInstant
+}
+
+// parseUSInstant reads 12/31/2025 3:03:58 PM, month first, in UTC.
+func parseUSInstant(s string) (instant, bool) {
+	if strings.IndexByte(s, '/') < 0 { // time.Parse would allocate its error
+		return instant{}, false
+	}
+	t, err := time.Parse("1/2/2006 3:04:05 PM", s)
+	return instantOf(t), err == nil && t.Unix() >= minInstant && t.Unix() <= maxInstant
 }
 
 // parseOffset reads a zone in seconds east of UTC: nothing, Z, UTC, +hh:mm or +hhmm.

@@ -62,7 +62,7 @@ func markOf(name string) mark {
 		return markWebACLID
 	case "httpRequest":
 		return markHTTPRequest
-	case "operationName":
+	case "operationName", "OperationName":
 		return markOperationName
 	case "protoPayload":
 		return markProtoPayload

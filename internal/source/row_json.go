@@ -241,8 +241,11 @@ func (p *Parser) scalar(c *column, value string, kind jsonscan.Kind, at int) (re
 		begun := r.begin()
 		r.scratch = strconv.AppendBool(r.scratch, yes)
 		r.end(begun, at, end)
-	case timestamp, timestampOr, timestampMS:
+	case timestamp, timestampOr, timestampMS, timestampUS:
 		t, ok := parseInstant(inner)
+		if c.kind == timestampUS && !ok {
+			t, ok = parseUSInstant(jsonscan.Unquote(inner))
+		}
 		if c.kind == timestampMS && !ok {
 			if n, isInteger := parseInteger(inner); isInteger {
 				t, ok = epochInstant(n, 1000)

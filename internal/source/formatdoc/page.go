@@ -40,7 +40,8 @@ their own names, values behind the last name in ~additionalFields~. Flow logs th
 	"aws.waf_web_acl": `One object a line; the time is in milliseconds. Newer actions (CAPTCHA, CHALLENGE) and members are kept. The record's account is that of
 ~webaclId~ where it is an ARN, or else ~webaclId~.`,
 	"azure.signin": `Sign-in logs of Microsoft Entra ID in the form of Azure Monitor: JSON lines, or ~{"records":[…]}~. Categories: SignInLogs,
-NonInteractiveUserSignInLogs, ServicePrincipalSignInLogs, ManagedIdentitySignInLogs, ADFSSignInLogs. The record's account is the tenant.`,
+NonInteractiveUserSignInLogs, ServicePrincipalSignInLogs, ManagedIdentitySignInLogs, ADFSSignInLogs. Of AD FS and service
+principals some come with ~time~ as ~12/31/2025 3:03:58 PM~, UTC. The record's account is the tenant.`,
 	"gcp.audit": `Log entries with a protoPayload: JSON lines, ~{"entries":[…]}~, or Pub/Sub push messages. The record's account is the project, or else the
 folder, organization or billing account in ~logName~.`,
 }
