@@ -82,7 +82,10 @@ func (s *syslogSink) deliver(ctx context.Context, recs records, a *attempt) (not
 	}
 	if s.certs != nil {
 		if failed := s.certs.failure(); failed != nil {
-			note += fmt.Sprintf("; certificates cannot be read again, the last good ones stay in use: %v", failed)
+			if note != "" {
+				note += "; "
+			}
+			note += fmt.Sprintf("certificates cannot be read again, the last good ones stay in use: %v", failed)
 		}
 	}
 	return note, err

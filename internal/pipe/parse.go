@@ -113,6 +113,7 @@ var errNoKey = errors.New("no key of a Perception Point line at its start")
 //
 // The verdict becomes VerdictUnknown, unless it is one that no attacker wants (MAL, BLK, SUS, SPM), when the line was cut
 // before its end, when it is so long that forged pairs may have pushed the vendor's own out, and when it can only be forged.
+// One of the four does, too, where it may have been written into a Sample or Verdict Messages to hide a graver one.
 //
 // A character cut at the end of the line is dropped. A line without a key is an error; bytes that are no UTF-8 are none: a
 // sender could else keep his verdict away with one. Pairs are substrings of line.
@@ -127,7 +128,9 @@ func Parse(dst []Pair, line string) (pairs []Pair, info LineInfo, err error) {
 	info.Header = strings.TrimRight(line[:start], " \uFEFF")
 	info.NotUTF8 = !utf8.ValidString(line)
 	l := parsedLine{atLimit: length >= limitReached || cutRune, cut: cutRune || isCut(line, start)}
-	line = strings.TrimRight(line, " \t\r\n\x00\uFEFF")
+	if c := line[len(line)-1]; c <= ' ' || c >= utf8.RuneSelf { // a cutset outside ASCII is slow; a line has a key at least
+		line = strings.TrimRight(line, " \t\r\n\x00\uFEFF")
+	}
 	for k != keyCount {
 		from := start + len(vendorKeys[k].name) + 1
 		next, nextKey := nextPair(line, from)
@@ -164,6 +167,7 @@ type parsedLine struct {
 	notClean bool  // a verdict other than clean stood before
 	tailText bool  // since the first of them a Sample or Verdict Messages
 	shadowed bool  // the last verdict came after both: it may have been written into that text
+	worst    int   // gravity of the gravest verdict so far
 }
 
 func (l *parsedLine) add(k key, value string) {
@@ -181,6 +185,7 @@ func (l *parsedLine) add(k key, value string) {
 		if value != VerdictClean && !l.notClean {
 			l.notClean, l.tailText = true, false
 		}
+		l.worst = max(l.worst, gravity(value))
 	}
 	if k == keySample || k == keyVerdictMessages {
 		l.tailText = true
@@ -201,23 +206,31 @@ func (l *parsedLine) judge(info *LineInfo) {
 	if what := l.seen & (subject | name | url); what&(what-1) != 0 { // each kind of scan has one of the three
 		l.ambiguous = true
 	}
-	adverse := isAdverse(l.values[keyVerdict])
+	verdict := l.values[keyVerdict]
+	adverse := isAdverse(verdict)
 	hasVerdict := l.seen&(1<<keyVerdict) != 0
 	info.Ambiguous = l.ambiguous
 	info.Truncated = l.cut || l.atLimit && (!adverse || l.seen&(1<<keySample) == 0)
-	if !adverse && (info.Truncated || hasVerdict && (l.late || l.shadowed)) {
+	if !adverse && (info.Truncated || hasVerdict && (l.late || l.shadowed)) || l.shadowed && gravity(verdict) < l.worst {
 		l.values[keyVerdict] = VerdictUnknown
 		l.seen |= 1 << keyVerdict
 	}
 }
 
-// isAdverse reports verdicts that an attacker would not forge.
-func isAdverse(verdict string) bool {
+// isAdverse reports verdicts that an attacker would not forge, unless to hide a graver one.
+func isAdverse(verdict string) bool { return gravity(verdict) > 0 }
+
+// gravity orders the adverse verdicts as their severities do; every other one is 0.
+func gravity(verdict string) int {
 	switch verdict {
-	case VerdictMalicious, VerdictRestricted, VerdictSuspicious, VerdictSpam:
-		return true
+	case VerdictMalicious, VerdictRestricted:
+		return 3
+	case VerdictSuspicious:
+		return 2
+	case VerdictSpam:
+		return 1
 	}
-	return false
+	return 0
 }
 
 // keyAt returns the known key that stands at i with a colon after it, or keyCount.
