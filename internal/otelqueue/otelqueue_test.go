@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -36,7 +37,10 @@ type disk struct {
 	items map[string][]byte
 	// killAfter ends the process, as far as the disk can tell, after so many batches that change it; 0 is never.
 	killAfter, batches int
+	full               bool // what changes it fails
 }
+
+var errFull = errors.New("no space left on device")
 
 func (d *disk) GetClient(context.Context, component.Kind, component.ID, string) (storage.Client, error) {
 	return &diskClient{d}, nil
@@ -69,6 +73,9 @@ func (c *diskClient) Batch(_ context.Context, ops ...*storage.Operation) error {
 	}
 	if changes {
 		c.batches++
+	}
+	if changes && c.full {
+		return errFull
 	}
 	dead := c.killAfter > 0 && c.batches > c.killAfter
 	for _, op := range ops {
@@ -122,9 +129,7 @@ func TestKilledWhileStarting(t *testing.T) {
 	})
 	require.NoError(t, e.Start(t.Context(), host{first}))
 	for i := range items {
-		logs := plog.NewLogs()
-		logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr(fmt.Sprint(i))
-		require.NoError(t, e.ConsumeLogs(t.Context(), logs))
+		require.NoError(t, e.ConsumeLogs(t.Context(), one(fmt.Sprint(i))))
 	}
 	sending.Wait()
 	first.mu.Lock()
@@ -173,6 +178,97 @@ func TestKilledWhileStarting(t *testing.T) {
 	}
 	assert.Positive(t, lost, "the queue does without this package now: remove it")
 	t.Logf("without it up to %d of %d items are lost", lost, items)
+}
+
+// stored are the items on the disk.
+func (d *disk) stored() (keys []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key := range d.items {
+		if _, err := strconv.Atoi(key); err == nil {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+func (d *disk) fill(full bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.full = full
+}
+
+func one(body string) plog.Logs {
+	logs := plog.NewLogs()
+	logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr(body)
+	return logs
+}
+
+// TestFullDisk: items that are stored are sent while nothing can be written, and gone from the disk once it can again.
+// Without Logs they are lost.
+func TestFullDisk(t *testing.T) {
+	const items = 50
+	d := &disk{items: map[string][]byte{}}
+	var mu sync.Mutex
+	got := map[string]int{}
+	sent := func() int { mu.Lock(); defer mu.Unlock(); return len(got) }
+	gate := make(chan struct{})
+	e := exporter.Logs(Logs{newExporter(t, func(logs plog.Logs) error {
+		<-gate
+		mu.Lock()
+		defer mu.Unlock()
+		for _, rl := range logs.ResourceLogs().All() { // none where the queue refused an item
+			got[rl.ScopeLogs().At(0).LogRecords().At(0).Body().Str()]++
+		}
+		return nil
+	})})
+	require.NoError(t, e.Start(t.Context(), host{disk: d}))
+	for i := range items {
+		require.NoError(t, e.ConsumeLogs(t.Context(), one(fmt.Sprint(i))))
+	}
+	d.fill(true)
+	require.ErrorIs(t, e.ConsumeLogs(t.Context(), one("refused")), errFull)
+	close(gate)
+	require.Eventually(t, func() bool { return sent() == items }, time.Minute, time.Millisecond)
+	d.fill(false)
+	for n := 0; len(d.stored()) > 0; n++ { // each that is done takes some of the others with it
+		require.Less(t, n, 10*items)
+		require.NoError(t, e.ConsumeLogs(t.Context(), one(fmt.Sprint("more ", n))))
+		require.Eventually(t, func() bool { return sent() == items+n+1 }, time.Minute, time.Millisecond)
+	}
+	require.NoError(t, e.Shutdown(t.Context()))
+	for body, n := range got {
+		assert.Equal(t, 1, n, body)
+	}
+}
+
+// TestFullDiskAtStart: what was being sent stays where it is, and the exporter says why it does not start.
+func TestFullDiskAtStart(t *testing.T) {
+	d := &disk{items: map[string][]byte{}}
+	never, sending := make(chan struct{}), make(chan struct{})
+	e := newExporter(t, func(plog.Logs) error {
+		close(sending)
+		<-never
+		return nil
+	})
+	require.NoError(t, e.Start(t.Context(), host{disk: d}))
+	require.NoError(t, e.ConsumeLogs(t.Context(), one("a")))
+	<-sending
+	d.mu.Lock()
+	killed := &disk{items: maps.Clone(d.items), full: true}
+	d.mu.Unlock()
+	close(never)
+	require.NoError(t, e.Shutdown(t.Context()))
+
+	arrived := make(chan struct{})
+	second := Logs{newExporter(t, func(plog.Logs) error { close(arrived); return nil })}
+	require.ErrorContains(t, second.Start(t.Context(), host{disk: killed}), "make room")
+	assert.Len(t, killed.stored(), 1)
+	killed.fill(false)
+	third := Logs{newExporter(t, func(plog.Logs) error { close(arrived); return nil })}
+	require.NoError(t, third.Start(t.Context(), host{disk: killed}))
+	<-arrived
+	require.NoError(t, third.Shutdown(t.Context()))
 }
 
 type reporter struct {
