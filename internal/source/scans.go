@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/siempipe/siempipe/internal/jsonscan"
+	"github.com/siempipe/siempipe/internal/pipe"
 )
 
 // Scans are where the members of a batch's objects stand. Who checks the records of a batch keeps them for who parses them, so
@@ -129,6 +130,9 @@ func checkLine(text, format, fields string) error {
 	switch {
 	case named && f.claims(&in):
 		return nil
+	case named && f.Name == "perception_point_syslog": // a line may lack the keys by which auto knows it
+		_, _, err := pipe.Parse(nil, text)
+		return err
 	case named:
 		return fmt.Errorf("no record of format %s", f.Name)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -138,5 +139,25 @@ func TestParseWithAScan(t *testing.T) {
 				require.Equal(t, want, got, text)
 			}
 		}
+	}
+}
+
+// TestCheckTakesWhatTheParserTakes: a pipe line without Scan ID and Event is one when its format is named.
+func TestCheckTakesWhatTheParserTakes(t *testing.T) {
+	var scans source.Scans
+	for text, want := range map[string]string{"datetime:1|Subject:x|Verdict:MAL": "", "x|datetime:1": "no key of a Perception Point line", "no line": "no key of a Perception Point line"} {
+		err := scans.Check(text, "perception_point_syslog", "")
+		p, perr := source.NewParser(source.Options{Format: "perception_point_syslog"})
+		require.NoError(t, perr)
+		var rec record.Record
+		p.Parse(text, "", time.Time{}, &rec)
+		if want == "" {
+			assert.NoError(t, err, text)
+			assert.Equal(t, record.EmailScan, rec.EventType, text)
+		} else {
+			assert.ErrorContains(t, err, want, text)
+			assert.Equal(t, record.Invalid, rec.EventType, text)
+		}
+		assert.Error(t, scans.Check(text, "", ""), text)
 	}
 }
