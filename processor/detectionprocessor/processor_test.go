@@ -514,7 +514,7 @@ func TestConfig(t *testing.T) {
 	cfg.Storage = component.MustNewID("file_storage")
 	p, err := NewFactory().CreateLogs(t.Context(), processortest.NewNopSettings(metadata.Type), cfg, consumertest.NewNop())
 	require.NoError(t, err)
-	require.ErrorContains(t, p.Start(t.Context(), host{}), `no extension "file_storage"`)
+	require.ErrorContains(t, p.Start(t.Context(), host{}), "there is no extension file_storage")
 	require.NoError(t, p.Shutdown(t.Context()))
 
 	cfg = createDefaultConfig().(*Config)

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 
 	"github.com/siempipe/siempipe/internal/detect"
+	"github.com/siempipe/siempipe/internal/otelstorage"
 )
 
 const (
@@ -32,15 +33,7 @@ type store struct {
 func slotKey(slot int) string { return "window/" + strconv.Itoa(slot) }
 
 func openStore(ctx context.Context, host component.Host, id, owner component.ID) (*store, error) {
-	ext, ok := host.GetExtensions()[id]
-	if !ok {
-		return nil, fmt.Errorf("storage: no extension %q is in service.extensions", id)
-	}
-	se, ok := ext.(storage.Extension)
-	if !ok {
-		return nil, fmt.Errorf("storage: extension %q is no storage extension", id)
-	}
-	client, err := se.GetClient(ctx, component.KindProcessor, owner, storeName)
+	client, err := otelstorage.Open(ctx, host, id, component.KindProcessor, owner, storeName)
 	if err != nil {
 		return nil, fmt.Errorf("storage: %w", err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/siempipe/siempipe/internal/findingstate"
 	"github.com/siempipe/siempipe/internal/otelmeter"
 	"github.com/siempipe/siempipe/internal/otelrecord"
+	"github.com/siempipe/siempipe/internal/otelstorage"
 	"github.com/siempipe/siempipe/internal/screen"
 	"github.com/siempipe/siempipe/processor/findingstateprocessor/internal/metadata"
 )
@@ -68,9 +69,9 @@ func (p *findingState) Start(ctx context.Context, host component.Host) error {
 
 func (p *findingState) open(ctx context.Context, host component.Host) error {
 	began := time.Now()
-	client, err := openStorage(ctx, host, p.cfg.Storage, p.set.ID)
+	client, err := otelstorage.Open(ctx, host, p.cfg.Storage, component.KindProcessor, p.set.ID, storageName)
 	if err != nil {
-		return err
+		return fmt.Errorf("storage: %w", err)
 	}
 	p.tracker, err = findingstate.Open(ctx, adapter{client}, p.opts)
 	if err != nil {

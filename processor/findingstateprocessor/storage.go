@@ -2,10 +2,7 @@ package findingstateprocessor
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
-	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 
 	"github.com/siempipe/siempipe/internal/findingstate"
@@ -13,28 +10,6 @@ import (
 
 // storageName is the name of our storage beside others that the same processor might have.
 const storageName = "state"
-
-// openStorage finds the storage extension and opens our part of it.
-func openStorage(ctx context.Context, host component.Host, id, self component.ID) (storage.Client, error) {
-	ext, ok := host.GetExtensions()[id]
-	if !ok {
-		return nil, fmt.Errorf("storage: there is no extension %s: define it under extensions and name it under service::extensions; "+
-			"what is new about a finding can only be said by who remembers it across restarts", id)
-	}
-	s, ok := ext.(storage.Extension)
-	if !ok {
-		return nil, fmt.Errorf("storage: extension %s is no storage", id)
-	}
-	client, err := s.GetClient(ctx, component.KindProcessor, self, storageName)
-	if err != nil {
-		hint := ""
-		if strings.Contains(err.Error(), "timeout") { // all that file_storage says of a file that is locked
-			hint = "; is it in use by another collector, or by this processor in another pipeline? There it needs a name of its own"
-		}
-		return nil, fmt.Errorf("storage: %s: %w%s", id, err, hint)
-	}
-	return client, nil
-}
 
 // adapter lets the core use a Collector's storage.
 type adapter struct{ client storage.Client }

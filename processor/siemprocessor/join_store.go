@@ -11,6 +11,8 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/siempipe/siempipe/internal/otelstorage"
 )
 
 // lineStore keeps the lines that wait in a storage extension, each in a slot of its own. Under slotsKey stands how many slots
@@ -31,15 +33,7 @@ const (
 func slotKey(slot int) string { return "line/" + strconv.Itoa(slot) }
 
 func openLineStore(ctx context.Context, host component.Host, extension, id component.ID) (*lineStore, error) {
-	e, ok := host.GetExtensions()[extension]
-	if !ok {
-		return nil, fmt.Errorf("join_storage: extension %s is not configured, or not in service.extensions", extension)
-	}
-	s, ok := e.(storage.Extension)
-	if !ok {
-		return nil, fmt.Errorf("join_storage: extension %s is no storage", extension)
-	}
-	client, err := s.GetClient(ctx, component.KindProcessor, id, "join")
+	client, err := otelstorage.Open(ctx, host, extension, component.KindProcessor, id, "join")
 	if err != nil {
 		return nil, fmt.Errorf("join_storage: %w", err)
 	}

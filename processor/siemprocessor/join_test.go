@@ -381,7 +381,7 @@ func TestJoinStorageMistakes(t *testing.T) {
 	cfg.JoinStorage = &id
 	p, err := NewFactory().CreateLogs(t.Context(), nop(), cfg, consumertest.NewNop())
 	require.NoError(t, err)
-	assert.ErrorContains(t, p.Start(t.Context(), componenttest.NewNopHost()), "join_storage: extension nowhere is not configured")
+	assert.ErrorContains(t, p.Start(t.Context(), componenttest.NewNopHost()), "join_storage: there is no extension nowhere")
 	assert.NoError(t, p.Shutdown(context.Background()))
 	cfg.JoinWindow = 0
 	assert.ErrorContains(t, confmap.Validate(cfg), "join_window")

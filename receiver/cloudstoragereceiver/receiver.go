@@ -16,6 +16,7 @@ import (
 
 	"github.com/siempipe/siempipe/internal/cloudtraildigest"
 	"github.com/siempipe/siempipe/internal/otelmeter"
+	"github.com/siempipe/siempipe/internal/otelstorage"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/metadata"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/queue"
@@ -67,8 +68,8 @@ func (c *cloudStorage) Start(ctx context.Context, host component.Host) (err erro
 	}
 	c.status.host = host
 	if c.cfg.Storage != nil {
-		if c.storage, err = storageClient(ctx, host, *c.cfg.Storage, c.set.ID); err != nil {
-			return err
+		if c.storage, err = otelstorage.Open(ctx, host, *c.cfg.Storage, component.KindReceiver, c.set.ID, ""); err != nil {
+			return fmt.Errorf("storage: %w", err)
 		}
 	}
 	c.state = newState(c.storage)
@@ -100,18 +101,6 @@ func (c *cloudStorage) Start(ctx context.Context, host component.Host) (err erro
 	}
 	c.stopped.Go(func() { p.run(running) })
 	return nil
-}
-
-func storageClient(ctx context.Context, host component.Host, id, receiver component.ID) (storage.Client, error) {
-	extension, ok := host.GetExtensions()[id]
-	if !ok {
-		return nil, fmt.Errorf("storage: extension %s is not in service.extensions", id)
-	}
-	store, ok := extension.(storage.Extension)
-	if !ok {
-		return nil, fmt.Errorf("storage: extension %s is no storage extension", id)
-	}
-	return store.GetClient(ctx, component.KindReceiver, receiver, "")
 }
 
 // received hears how receiving from the queue goes.

@@ -10,12 +10,12 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
-	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
 
 	"github.com/siempipe/siempipe/internal/otelmeter"
+	"github.com/siempipe/siempipe/internal/otelstorage"
 	"github.com/siempipe/siempipe/receiver/perceptionpointreceiver/internal/metadata"
 )
 
@@ -122,15 +122,7 @@ func (p *perceptionPoint) storage(ctx context.Context, host component.Host, name
 	if p.cfg.Storage == nil {
 		return checkpoint{}, nil
 	}
-	extension, ok := host.GetExtensions()[*p.cfg.Storage]
-	if !ok {
-		return checkpoint{}, fmt.Errorf("storage: extension %s is not configured, or not in service.extensions", p.cfg.Storage)
-	}
-	s, ok := extension.(storage.Extension)
-	if !ok {
-		return checkpoint{}, fmt.Errorf("storage: extension %s is no storage", p.cfg.Storage)
-	}
-	client, err := s.GetClient(ctx, component.KindReceiver, p.set.ID, name)
+	client, err := otelstorage.Open(ctx, host, *p.cfg.Storage, component.KindReceiver, p.set.ID, name)
 	if err != nil {
 		return checkpoint{}, fmt.Errorf("storage: %w", err)
 	}

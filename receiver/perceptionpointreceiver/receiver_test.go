@@ -366,7 +366,7 @@ func TestMissingStorage(t *testing.T) {
 	b := newBench(t, func(c *Config) { id := component.MustNewID("nowhere"); c.Storage = &id })
 	r, err := NewFactory().CreateLogs(t.Context(), receivertest.NewNopSettings(metadata.Type), b.config(), consumertest.NewNop())
 	require.NoError(t, err)
-	assert.ErrorContains(t, r.Start(t.Context(), componenttest.NewNopHost()), "extension nowhere is not configured")
+	assert.ErrorContains(t, r.Start(t.Context(), componenttest.NewNopHost()), "there is no extension nowhere")
 	assert.NoError(t, r.Shutdown(context.Background()))
 }
 
