@@ -8,36 +8,37 @@ import (
 	"github.com/siempipe/siempipe/internal/screen"
 )
 
-// front is what is known of the siem processor in front: it must not keep back what the state is to remember. The zero value
-// knows nothing.
+// front warns, once, when the siem processor in front drops what the state has to remember. The zero value is ready; it is safe
+// for concurrent use.
 type front struct{ findings, scans sync.Once }
 
-// check says what to set, once: it is the same for every batch. scans says that ends of scans matter.
-func (f *front) check(kept screen.Kept, scans bool, log *zap.Logger) {
-	if kept == (screen.Kept{}) {
+// check looks at what the siem processor says that it drops, the same for every batch, and logs which keys to set there. scans
+// says that ends of scans matter.
+func (f *front) check(dropped screen.Dropped, scans bool, log *zap.Logger) {
+	if dropped == (screen.Dropped{}) {
 		return
 	}
-	if kept.Exclude != (screen.Exclude{}) || kept.Suppressed {
+	if dropped.Exclude != (screen.Exclude{}) || dropped.Suppressed {
 		f.findings.Do(func() {
 			var keys []string
 			for _, k := range [...]struct {
-				kept bool
-				key  string
+				dropped bool
+				key     string
 			}{
-				{kept.Dismissed, "exclude.dismissed: false"}, {kept.Snoozed, "exclude.snoozed: false"}, {kept.Resolved, "exclude.resolved: false"},
-				{kept.Suppressed, "suppressions.on_match: mark"},
+				{dropped.Dismissed, "exclude.dismissed: false"}, {dropped.Snoozed, "exclude.snoozed: false"}, {dropped.Resolved, "exclude.resolved: false"},
+				{dropped.Suppressed, "suppressions.on_match: mark"},
 			} {
-				if k.kept {
+				if k.dropped {
 					keys = append(keys, k.key)
 				}
 			}
-			log.Warn("The siem processor in front drops findings that this one must see to remember them, and takes for not seen; set there",
+			log.Warn("The siem processor in front drops findings that this one has to remember, and will report as not seen; set these keys there",
 				zap.Strings("keys", keys))
 		})
 	}
-	if kept.ScanEvents && scans {
+	if dropped.ScanEvents && scans {
 		f.scans.Do(func() {
-			log.Warn("The siem processor in front drops the ends of scans, without which none completes; set there", zap.Strings("keys", []string{"scan_events: pass"}))
+			log.Warn("The siem processor in front drops the ends of scans, without which none completes; set these keys there", zap.Strings("keys", []string{"scan_events: pass"}))
 		})
 	}
 }

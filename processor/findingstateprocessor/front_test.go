@@ -16,21 +16,21 @@ import (
 
 // TestFrontKeepsBack: who forgot a key of the siem processor is told, once, and only where it matters.
 func TestFrontKeepsBack(t *testing.T) {
-	forgotten := screen.Kept{Exclude: screen.Exclude{Dismissed: true, Snoozed: true}, Suppressed: true, ScanEvents: true}
+	forgotten := screen.Dropped{Exclude: screen.Exclude{Dismissed: true, Snoozed: true}, Suppressed: true, ScanEvents: true}
 	findings := `[exclude.dismissed: false exclude.snoozed: false suppressions.on_match: mark]`
 	for name, c := range map[string]struct {
-		kept    screen.Kept
+		dropped screen.Dropped
 		release string
 		steps   []string
 		want    []string
 	}{
-		"nothing said":            {screen.Kept{}, onScanCompleted, []string{"f-1", "scan s1: f-2"}, nil},
+		"nothing said":            {screen.Dropped{}, onScanCompleted, []string{"f-1", "scan s1: f-2"}, nil},
 		"no findings":             {forgotten, onScanCompleted, []string{""}, nil},
 		"scans do not matter":     {forgotten, "immediately", []string{"f-1", "f-1"}, []string{findings}},
 		"a scan names itself":     {forgotten, "immediately", []string{"f-1", "scan s1: f-2", "scan s1: f-2"}, []string{findings, "[scan_events: pass]"}},
-		"scans are waited for":    {screen.Kept{ScanEvents: true}, onScanCompleted, []string{"f-1"}, []string{"[scan_events: pass]"}},
-		"resolved findings":       {screen.Kept{Exclude: screen.Exclude{Resolved: true}}, "immediately", []string{"f-1"}, []string{"[exclude.resolved: false]"}},
-		"scan events, no scan id": {screen.Kept{ScanEvents: true}, "immediately", []string{"f-1"}, nil},
+		"scans are waited for":    {screen.Dropped{ScanEvents: true}, onScanCompleted, []string{"f-1"}, []string{"[scan_events: pass]"}},
+		"resolved findings":       {screen.Dropped{Exclude: screen.Exclude{Resolved: true}}, "immediately", []string{"f-1"}, []string{"[exclude.resolved: false]"}},
+		"scan events, no scan id": {screen.Dropped{ScanEvents: true}, "immediately", []string{"f-1"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			core, seen := observer.New(zap.WarnLevel)
@@ -39,7 +39,7 @@ func TestFrontKeepsBack(t *testing.T) {
 			cfg := defaults()
 			cfg.Release = c.release
 			r := newRigWith(t, set, cfg)
-			r.context = screen.WithKept(t.Context(), c.kept)
+			r.context = screen.WithDropped(t.Context(), c.dropped)
 			for _, step := range c.steps {
 				if step == "" {
 					logs := plog.NewLogs()

@@ -117,7 +117,7 @@ func (p *findingState) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 		n.report(ctx, p.telemetry)
 		return nil
 	}
-	p.front.check(screen.KeptOf(ctx), r.scans || p.cfg.Release == onScanCompleted, p.set.Logger)
+	p.front.check(screen.DroppedBy(ctx), r.scans || p.cfg.Release == onScanCompleted, p.set.Logger)
 	if err := p.tracker.Lock(ctx); err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/siempipe/siempipe/internal/source"
 )
 
-// Values of the keys on_invalid and body that are no default; metadata.yaml lists them all.
+// Values of the keys on_invalid, body and suppressions.on_match that are no default; metadata.yaml lists them all.
 const (
 	onInvalidDrop = "drop"
 	bodyMap       = "map"
@@ -72,10 +72,10 @@ func (c *Config) screen() screen.Screen {
 	}
 }
 
-// kept is what the components behind do not get to see.
-func (c *Config) kept() screen.Kept {
+// dropped is what the components behind do not get to see.
+func (c *Config) dropped() screen.Dropped {
 	s := c.screen()
-	return screen.Kept{
+	return screen.Dropped{
 		Exclude:    s.Exclude,
 		Suppressed: c.Suppressions.File != "" && !s.MarkSuppressed,
 		ScanEvents: c.ScanEvents != scanEventsPass,

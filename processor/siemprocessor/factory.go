@@ -20,8 +20,8 @@ func NewFactory() processor.Factory {
 }
 
 func createLogs(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
-	if kept := cfg.(*Config).kept(); kept != (screen.Kept{}) {
-		next = telling{next, kept}
+	if dropped := cfg.(*Config).dropped(); dropped != (screen.Dropped{}) {
+		next = telling{next, dropped}
 	}
 	p, err := newSiem(set, cfg.(*Config), next)
 	if err != nil {
@@ -37,12 +37,12 @@ func createLogs(ctx context.Context, set processor.Settings, cfg component.Confi
 	return &joining{Logs: logs, siem: p}, nil
 }
 
-// telling tells the next component with each batch what this one keeps from it.
+// telling tells the next component, with each batch, what this one drops.
 type telling struct {
 	consumer.Logs
-	kept screen.Kept
+	dropped screen.Dropped
 }
 
 func (t telling) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
-	return t.Logs.ConsumeLogs(screen.WithKept(ctx, t.kept), logs)
+	return t.Logs.ConsumeLogs(screen.WithDropped(ctx, t.dropped), logs)
 }

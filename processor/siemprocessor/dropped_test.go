@@ -39,21 +39,21 @@ func TestSuppressedAndMarked(t *testing.T) {
 	assert.Equal(t, []any{"public-website", nil, nil, nil, "public-website"}, rules)
 }
 
-// TestKept: the next component is told what it does not get to see.
-func TestKept(t *testing.T) {
+// TestDropped: the next component is told what it does not get to see.
+func TestDropped(t *testing.T) {
 	for _, c := range []struct {
 		change func(*Config)
-		want   screen.Kept
+		want   screen.Dropped
 	}{
-		{func(*Config) {}, screen.Kept{Exclude: screen.Exclude{Dismissed: true, Snoozed: true}, ScanEvents: true}},
+		{func(*Config) {}, screen.Dropped{Exclude: screen.Exclude{Dismissed: true, Snoozed: true}, ScanEvents: true}},
 		{func(c *Config) {
 			c.Exclude.Dismissed, c.Exclude.Snoozed, c.Exclude.Resolved = false, false, true
 			c.Suppressions.File, c.ScanEvents = "testdata/suppressions.yaml", scanEventsPass
-		}, screen.Kept{Exclude: screen.Exclude{Resolved: true}, Suppressed: true}},
+		}, screen.Dropped{Exclude: screen.Exclude{Resolved: true}, Suppressed: true}},
 		{func(c *Config) {
 			c.Exclude.Dismissed, c.Exclude.Snoozed = false, false
 			c.Suppressions.File, c.Suppressions.OnMatch, c.ScanEvents = "testdata/suppressions.yaml", onMatchMark, scanEventsPass
-		}, screen.Kept{}},
+		}, screen.Dropped{}},
 	} {
 		cfg := defaults()
 		c.change(cfg)
@@ -65,7 +65,7 @@ func TestKept(t *testing.T) {
 		logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr(`{"alert_id":"f-9"}`)
 		require.NoError(t, p.ConsumeLogs(t.Context(), logs))
 		require.Equal(t, 1, next.LogRecordCount())
-		assert.Equal(t, c.want, screen.KeptOf(next.Contexts()[0]))
+		assert.Equal(t, c.want, screen.DroppedBy(next.Contexts()[0]))
 		require.NoError(t, p.Shutdown(context.Background()))
 	}
 }
