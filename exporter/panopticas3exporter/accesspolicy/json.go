@@ -8,10 +8,10 @@ import (
 	"io"
 )
 
-// texts is a list that may be written as a single text; as it was read so it is printed, one as a text.
+// texts is a list of texts. A list of one may be written as the text alone, and is printed so.
 type texts []string
 
-// MarshalJSON writes a single text without brackets, as the seed does for the second statement.
+// MarshalJSON writes a single text without brackets, as Panoptica's console does in the second statement.
 func (t texts) MarshalJSON() ([]byte, error) {
 	if len(t) == 1 {
 		return json.Marshal(t[0])
@@ -48,7 +48,7 @@ type principal struct {
 	others bool // services, federated and canonical users
 }
 
-// MarshalJSON writes the AWS principals as a list, as the seed does.
+// MarshalJSON writes the AWS principals as a list, as Panoptica's console does.
 func (p *principal) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string][]string{"AWS": p.AWS})
 }

@@ -38,12 +38,12 @@ const (
 	ownerACL = "bucket-owner-full-control"
 )
 
-// Actions of the seed's policy, by what they are about.
+// Actions of the policy that Panoptica's console makes, by what they are about.
 // Source: Panoptica, "AWS S3 Bucket Integration", Generate Access Policy.
 var (
 	bucketActions = texts{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"}
 	objectActions = texts{"s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject", "s3:PutObjectAcl"}
-	// allActions are both in the seed's order.
+	// allActions are both, in the console's order.
 	allActions = texts{
 		"s3:AbortMultipartUpload", "s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket", "s3:ListBucketMultipartUploads",
 		"s3:PutObject", "s3:PutObjectAcl",
