@@ -31,9 +31,9 @@ const (
 
 // reading says how an object is to be read.
 type reading struct {
-	// remember keeps that the object is through, where more than it has to be before its message is.
+	// remember keeps the progress of an object that is through, since its message names others that are not yet.
 	remember bool
-	// later says that the object will be looked at again: what is torn at its end, when it grows, is left for then.
+	// later says that the object will be listed again: a record that is torn at the end of one that grows is left for then.
 	later bool
 	// settled is the date before which nothing grows any more.
 	settled time.Time
@@ -176,7 +176,7 @@ type objectReader struct {
 }
 
 func (r *objectReader) read(ctx context.Context) (torn bool, err error) {
-	defer func() { r.count(ctx, 0) }()
+	defer func() { r.countStored(ctx) }()
 	plain, err := unpack.NewReader(r.raw, r.c.cfg.unpackLimit())
 	if err != nil {
 		return false, err
@@ -194,7 +194,7 @@ func (r *objectReader) read(ctx context.Context) (torn bool, err error) {
 	err = payload.Cut(counted, payload.Options{Format: format, Fields: r.begun.Fields, ScanEnds: true}, func(item payload.Item) error {
 		return r.add(ctx, item)
 	})
-	r.count(ctx, counted.n)
+	r.c.telemetry.ReceiverCloudStorageBytesUnpacked.Add(ctx, counted.n)
 	// What was cut whole before the object broke off goes on: it may never be whole.
 	if flushErr := r.flush(ctx); flushErr != nil {
 		return false, flushErr
@@ -308,12 +308,8 @@ func (r *objectReader) through(ctx context.Context) {
 	}
 }
 
-// count reports bytes read: of the store since the last call, and n unpacked.
-func (r *objectReader) count(ctx context.Context, n int64) {
-	if n > 0 {
-		r.c.telemetry.ReceiverCloudStorageBytesUnpacked.Add(ctx, n)
-		return
-	}
+// countStored counts the bytes that were read of the store.
+func (r *objectReader) countStored(ctx context.Context) {
 	stored := r.raw.Offset() - r.base
 	r.c.telemetry.ReceiverCloudStorageBytes.Add(ctx, stored)
 	r.c.totals.bytes.Add(stored)
