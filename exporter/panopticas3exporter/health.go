@@ -11,7 +11,8 @@ import (
 	"github.com/siempipe/siempipe/internal/objectstore"
 )
 
-// health is how the store does and how the end goes on. It is safe for concurrent use once host is set.
+// health tells the Collector whether the store works, and during a shutdown decides for how long one that does not is still tried.
+// It is safe for concurrent use once host is set.
 type health struct {
 	host     component.Host
 	patience time.Duration

@@ -241,8 +241,7 @@ func unwrap(draft []byte, level record.Severity) ([]byte, record.Severity, strin
 	return append(inner, ','), level, accountID
 }
 
-// Commit makes the counts last and hands what has to be written to the store to write, which may be nil, before another
-// batch begins.
+// Commit keeps the counts. Before another batch can begin it calls write, which may be nil, with what the store has to hold.
 func (b *Batch) Commit(write func([]Change)) { b.tx.commit(write) }
 
 // Rollback undoes the counts, since the batch will come again. After Commit it does nothing.

@@ -42,7 +42,7 @@ type Loader struct {
 type file struct{ name, text string }
 
 // Load reads all rules. changed is false, and set nil, when nothing is different from the last time. What is wrong with
-// single files and rules are problems; the error says that nothing can be said: the old rules stay in force then.
+// single files and rules are problems. On an error nothing was loaded: the rules in force should stay so.
 func (l *Loader) Load() (set *RuleSet, problems []sigma.Problem, changed bool, err error) {
 	files, problems, err := l.files()
 	if err != nil {

@@ -286,8 +286,8 @@ func (t *tx) match(key string, period time.Duration, threshold int, at int64, id
 	return counted{window: x}
 }
 
-// commit makes the changes last and hands what has to be written to the store to write, which may be nil, before
-// anything else is counted. Windows over the limits are forgotten.
+// commit keeps the changes and forgets windows over the limits. Before anything else is counted it calls write, which may be nil,
+// with what the store has to hold.
 func (t *tx) commit(write func([]Change)) {
 	w := t.w
 	defer t.unlock()

@@ -53,8 +53,9 @@ func (t *Tracker) Begin(now time.Time) (*Batch, error) {
 	return &Batch{t: t, number: t.batches, now: t.now(now)}, nil
 }
 
-// Load brings what is known of these findings to memory. It must come before the first Decide, once. When the batch before could
-// not be written it fails until one could be, so that nothing is delivered over and over of which nothing can be remembered.
+// Load reads what is known of these findings into memory. Call it once, before the first Decide. After a batch that could not be
+// written it fails until there is room again: without that, the same findings would be delivered over and over, since none of
+// them could be remembered.
 func (b *Batch) Load(ctx context.Context, obs []*Observation) error {
 	if err := b.t.probe(ctx); err != nil {
 		return err
@@ -260,8 +261,9 @@ func (b *Batch) Commit(ctx context.Context) error {
 // maxProbe bounds what is written to find out whether there is room.
 const maxProbe = 16 << 20
 
-// setFailed notes that a batch could not be written. The next probe is of twice its size, and of four times its own when the one
-// before said too much: where a file has holes, what fits into one place need not fit into the next.
+// setFailed notes that a batch could not be written. The next probe writes twice as many bytes as the batch had. When a probe
+// succeeded and the batch behind it failed all the same, the next one writes at least four times as many as that probe: in a file
+// with holes, what fits into one place need not fit into the next.
 func (t *Tracker) setFailed(ops []Op) {
 	size := 0
 	for i := range ops {
@@ -270,7 +272,7 @@ func (t *Tracker) setFailed(ops []Op) {
 	t.failed = min(max(2*size, 4*t.probed), maxProbe)
 }
 
-// probe writes as much as must fit, and takes it away again.
+// probe finds out, after a batch could not be written, whether there is room again: it writes t.failed bytes and deletes them.
 func (t *Tracker) probe(ctx context.Context) error {
 	if t.failed == 0 {
 		return nil
@@ -284,8 +286,8 @@ func (t *Tracker) probe(ctx context.Context) error {
 	return nil
 }
 
-// ownerInterval is how old the knowledge may be that no other collector has opened the state, in milliseconds. Each write is
-// checked too, but after it was done; whoever pauses for longer must not write at all before looking.
+// ownerInterval is how long, in milliseconds, a look at who owns the state holds. Each write looks too, but only after it was
+// done: a collector that was paused for longer must look before it writes.
 const ownerInterval = 1000
 
 func (b *Batch) stillOwner(ctx context.Context) error {

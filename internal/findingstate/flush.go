@@ -55,7 +55,7 @@ func (t *Tracker) room(ctx context.Context, n, added int) error {
 	return nil
 }
 
-// flush brings all dirty entries to the pages and ends the log. It may be called again after an error.
+// flush writes all dirty entries to the pages and deletes the log. It may be called again after an error.
 func (t *Tracker) flush(ctx context.Context) error {
 	if t.next == t.meta.Log {
 		return nil
@@ -69,8 +69,8 @@ func (t *Tracker) flush(ctx context.Context) error {
 	return nil
 }
 
-// flushSlice brings the dirty entries of the next slice of the pages to them; after the last slice it ends the log's part of
-// before the cycle.
+// flushSlice writes the dirty entries of the next slice of the pages. After the last slice it deletes the log records from before
+// the cycle.
 func (t *Tracker) flushSlice(ctx context.Context) error {
 	if t.cycle.slice == 0 {
 		if err := t.beginCycle(ctx); err != nil {
@@ -129,8 +129,9 @@ func (t *Tracker) beginCycle(ctx context.Context) error {
 	return nil
 }
 
-// endCycle ends the log's part of before the cycle, and with it writes what else that part held. Entries may be applied again from
-// the part that stays; the rest must be as it was when that began.
+// endCycle deletes the log records from before the cycle, and in the same transaction writes what they held beside entries. A start
+// applies the log records that stay: entries may be on the pages already, but everything else must be stored as it was when the
+// cycle began.
 func (t *Tracker) endCycle(ctx context.Context) error {
 	root := t.meta
 	root.Log = t.cycle.log

@@ -87,7 +87,7 @@ func (n *names) add(name string) uint8 {
 	return i
 }
 
-// list returns the names from a number on, without the one that stands for all others.
+// list returns the names by number, less one: the one that stands for all others is left out.
 func (n *names) list() []string { return n.table.Load().list[1:] }
 
 func (n *names) name(number uint8) string {

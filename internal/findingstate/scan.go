@@ -116,11 +116,11 @@ func (b *Batch) Scan(name string, status Status) Route {
 	return Wait
 }
 
-// ErrWaitingFull means that as much waits as may; it is over when some of it has gone on.
+// ErrWaitingFull means that as many findings wait as may. It passes when some of them have gone on.
 var ErrWaitingFull = errors.New("as many findings wait for their scans as may wait (max_waiting_bytes)")
 
-// Hold keeps records of a scan until it has completed. When that is more than may wait, the scan is waited for no longer, and
-// ErrWaitingFull comes back until its findings are out.
+// Hold keeps records of a scan until it has completed. When they reach the limit, the scan is waited for no longer, and Hold returns
+// ErrWaitingFull until enough findings have gone on.
 func (b *Batch) Hold(name string, data []byte, records int) error {
 	sc := b.scan(name)
 	if b.t.open.waitingBytes >= b.t.opts.MaxWaitingBytes {
@@ -175,7 +175,7 @@ func (b *Batch) Take(ctx context.Context) (w Waiting, ok bool, err error) {
 	return w, true, nil
 }
 
-// Incomplete says that findings of a scan are lost: what did not come with it is not missed.
+// Incomplete says that findings of a scan are lost: no finding must be marked not_seen because it did not come with this scan.
 func (b *Batch) Incomplete(name string) {
 	if sc := b.scan(name); sc != nil {
 		sc.Closed = true

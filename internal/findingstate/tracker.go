@@ -84,8 +84,8 @@ type Tracker struct {
 	swept     int64 // when the last sweep began
 	checked   int64 // when the storage was asked whose state this is
 	lost      error // another collector has opened the state
-	failed    int   // bytes to be written on trial, when the last batch could not be; 0 when it could
-	probed    int   // that were written on trial since a batch could not be
+	failed    int   // bytes that the next probe writes, after a batch that could not be written; 0 after one that could
+	probed    int   // bytes that the last probe wrote; 0 once a batch was written
 
 	// Damaged counts entries and pages that could not be read and were given up.
 	Damaged int

@@ -1,5 +1,5 @@
-// Package intake makes records of one raw text, whichever host it came through: mostly one, none of a header line, and all
-// those of a vendor's file that came as one text. The siem processor and the Fluent Bit plugin both use it.
+// Package intake makes records of one raw text. Mostly that is one record; a header line makes none, and a vendor's file that
+// came as one text makes many. The siem processor and the Fluent Bit plugin both use it.
 package intake
 
 import (
@@ -10,15 +10,15 @@ import (
 	"github.com/siempipe/siempipe/internal/source"
 )
 
-// Parser is what source.Parser is to this package.
+// Parser is the part of *source.Parser that this package uses.
 type Parser interface {
 	ParseIn(raw string, in source.Context, rec *record.Record)
 	Findings() []record.Record
 	Object(rec *record.Record) (o source.Object, ok bool)
 }
 
-// Parse parses raw into rec and reports whether it is a header line, of which there is no record, or a file, whose records
-// Apart hands out: a vendor's envelope, or lines under a header. Otherwise it is one record.
+// Parse parses raw into rec. header says that raw is a header line, which makes no record. file says that raw may be a file (a
+// vendor's envelope, or lines under a header): call Apart for its records. Otherwise rec is the one record.
 func Parse(p Parser, raw string, in source.Context, rec *record.Record) (header, file bool) {
 	p.ParseIn(raw, in, rec)
 	if rec.EventType != record.Invalid {
@@ -31,12 +31,13 @@ func Parse(p Parser, raw string, in source.Context, rec *record.Record) (header,
 	return false, payload.IsEnvelope(raw)
 }
 
-// Apart parses the records of a file and hands out each, followed by the findings made beside it, with what was cut out for it:
-// the scan that it is of stands there. It reports whether raw is a file: an object may only begin like an envelope. n is the number
-// of records handed out; a file may hold none. The end of a scan envelope is handed out without a record.
+// Apart cuts a file into records, parses them and calls emit with each, and after it with the findings made beside it. The item is
+// what was cut out; it names the scan that the record belongs to. At the end of a scan envelope emit is called with a nil record.
 //
-// otherwise is the format of records that are broken where in names none. origin says where a record stands whose text
-// begins at an offset of raw; nil leaves in's for all. Texts of the records are copies of those of raw.
+// file is false, and nothing is emitted, when raw only begins like an envelope. n counts the records emitted; a file may hold none.
+//
+// otherwise is the format of broken records when in names none. origin makes a record's origin of the offset in raw at which its
+// text begins; when it is nil all have in's. The records' texts are copies: they do not keep raw alive.
 func Apart(p Parser, raw string, in source.Context, otherwise string, origin func(offset int64) string, emit func(*payload.Item, *record.Record)) (n int, file bool) {
 	var items []payload.Item
 	_ = payload.Cut(strings.NewReader(raw), payload.Options{Format: in.Format, Fields: in.Fields, ScanEnds: true}, func(item payload.Item) error {

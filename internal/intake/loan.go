@@ -7,9 +7,9 @@ import (
 	"github.com/siempipe/siempipe/internal/source"
 )
 
-// Loan lends the scans that a receiver made of a batch's records to who parses them, in the context that the batch is passed on
-// with: nobody but this package can put them there, and a component that passes records on in a context of its own, as a batch
-// processor does, costs no more than that they are scanned again. Safe for concurrent use.
+// Loan lends the scans that a receiver made of a batch's records to the component that parses them, so that no record is scanned
+// twice. It travels in the context that the batch is passed on with. A component on the way that uses a context of its own, such as
+// a batch processor, loses it: then the records are scanned again. Safe for concurrent use.
 type Loan struct {
 	mu        sync.Mutex
 	scans     *source.Scans
@@ -18,8 +18,8 @@ type Loan struct {
 
 type loanKey struct{}
 
-// Lending calls pass with a context that lends scans, and returns its error and empty scans for the next batch: the same ones, or
-// others where somebody still reads these.
+// Lending calls pass with a context that lends scans. It returns the error of pass, and empty scans for the next batch: the same
+// ones, or new ones when somebody still reads those.
 func Lending(ctx context.Context, scans *source.Scans, pass func(context.Context) error) (next *source.Scans, err error) {
 	ctx, loan := Lend(ctx, scans)
 	err = pass(ctx)
@@ -36,8 +36,8 @@ func Lend(ctx context.Context, scans *source.Scans) (context.Context, *Loan) {
 	return context.WithValue(ctx, loanKey{}, l), l
 }
 
-// Return ends the loan and returns the scans to be used again, nil when somebody still reads them: a component may have kept the
-// context and passed the batch on in a goroutine of its own. Nobody gets them from it any more.
+// Return ends the loan: nobody can borrow the scans any more. It returns them to be used again, or nil when somebody still reads
+// them, since a component may have passed the batch on in a goroutine of its own.
 func (l *Loan) Return() *source.Scans {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -49,7 +49,8 @@ func (l *Loan) Return() *source.Scans {
 	return scans
 }
 
-// Borrow returns a reader of the scans that ctx lends, if it does, and a function to be called when the reader is not used any more.
+// Borrow returns a reader of the scans that ctx lends, which finds none when ctx lends none, and a function to call when the reader
+// is not used any more.
 func Borrow(ctx context.Context) (source.ScanReader, func()) {
 	l, ok := ctx.Value(loanKey{}).(*Loan)
 	if !ok {

@@ -9,9 +9,9 @@ const (
 	maxName   = 47
 )
 
-// Names are the names of the object that was read last. One source writes them in one order, and to see that the same name
-// stands at the same place costs less than to read it, and less than to look up what it stands for. Names holds copies. The
-// zero value knows no object; it is for one goroutine.
+// Names remembers the names of the object that was read last. One source writes them in one order: to compare a name with the one
+// that stood at the same place costs less than to read it, and less than to look it up. Names holds copies. The zero value
+// remembers nothing; it is for one goroutine.
 type Names struct {
 	places  [maxPlaces]place
 	count   int   // members of the object; -1 after one that could not be read
@@ -25,23 +25,23 @@ type place struct {
 	text [maxName]byte
 }
 
-// Shape is a number for the names of an object in their order: two objects of one Shape, whoever read them, have the same.
-// Two that have the same names may be of two Shapes. 0 is unknown.
+// Shape stands for the names of an object in their order. Two objects with the same Shape have the same names in the same order,
+// whichever Names read them; two objects with different Shapes may have, too. 0 means that nothing is known.
 type Shape uint64
 
-// shapes counts those who give numbers, so that no two of them give the same.
+// shapes counts the ranges of 2^32 numbers that were given out: each is one giver's alone, so that no two give the same Shape.
 var shapes atomic.Uint64
 
-// Next is a number that no object has yet, for whoever gave s last; the first time s is 0.
+// Next returns a Shape that no object has yet. s is the one that the caller gave last, 0 the first time.
 func (s Shape) Next() Shape {
-	if uint32(s+1) == 0 || s == 0 { // hours of objects that differ use up what one may give
+	if uint32(s+1) == 0 || s == 0 { // the range is used up, after hours of objects that all differ
 		s = Shape(shapes.Add(1) << 32)
 	}
 	return s + 1
 }
 
-// Members is the function Members, and says which shape the object has: one that repeats the names of the object before has
-// its shape. A nil Names knows nothing.
+// Members is the function Members, and also returns the object's shape: that of the object before when it has the same names. A nil
+// Names remembers nothing and returns shape 0.
 func (n *Names) Members(dst []Member, s string) (members []Member, compact bool, shape Shape, err error) {
 	sc := scanner{s: s}
 	if n == nil {

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Where is where a member stands in a text of less than 4 GiB, without the text: many of them cost little to keep, since they
-// hold no pointers.
+// Where says where a member stands in a text of less than 4 GiB. It is a Member without pointers to the text, so that many of them
+// cost the garbage collector nothing.
 type Where struct {
 	Start, End           uint32 // of the value
 	Kind                 Kind
@@ -25,7 +25,7 @@ func (n *Names) Where(dst []Where, s string) (where []Where, compact bool, shape
 	return sc.where, compact, shape, nil
 }
 
-// AppendWhere appends to dst where all the members of the compact object s stand; nothing when s is longer than that can say.
+// AppendWhere appends to dst where the members of the compact object s stand; nothing when s is 4 GiB or longer.
 func AppendWhere(dst []Where, s string, members []Member) []Where {
 	if len(s) > math.MaxUint32 {
 		return dst
@@ -37,7 +37,7 @@ func AppendWhere(dst []Where, s string, members []Member) []Where {
 	return dst
 }
 
-// AppendMembers appends to dst the members of the compact object s, all of which stand there.
+// AppendMembers appends to dst the members of the compact object s. where must hold all of them.
 func AppendMembers(dst []Member, s string, where []Where) []Member {
 	dst = slices.Grow(dst, len(where))
 	before := 0 // the end of the value before; the brace counts as one
@@ -54,8 +54,8 @@ func AppendMembers(dst []Member, s string, where []Where) []Member {
 	return dst
 }
 
-// SetValues makes of the members of one object those of another that has the same names in the same order: their names stay
-// parts of the text before.
+// SetValues replaces the values of members by those of s, an object with the same names in the same order. The names stay
+// substrings of the text that they came from, and keep it alive.
 func SetValues(members []Member, s string, where []Where) {
 	for i := range where {
 		w, m := &where[i], &members[i]

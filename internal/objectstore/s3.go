@@ -151,7 +151,7 @@ func (s *S3) permissions() []string {
 	if s.tags != "" {
 		all = append(all, "s3:PutObjectTagging")
 	}
-	if s.opts.SSEType == "aws:kms" {
+	if s.opts.SSEType == SSEKMS {
 		all = append(all, "kms:GenerateDataKey", "kms:Decrypt") // the second for the parts of an upload
 	}
 	return all

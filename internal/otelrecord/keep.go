@@ -7,8 +7,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 )
 
-// KeepOnly is for who drops records. Where fewer than half of the received ones are left in logs it copies their texts: those are
-// parts of what was received, and would keep all of it alive for as long as they wait in a queue, which counts only them.
+// KeepOnly is called after records were dropped from a batch of so many received. The texts of those that are left are parts of
+// what was received and keep all of it alive, while a queue that they wait in counts them alone. So KeepOnly copies their texts
+// when fewer than half are left.
 func KeepOnly(logs plog.Logs, received int) {
 	if 2*logs.LogRecordCount() >= received {
 		return

@@ -1,5 +1,5 @@
-// Package otelrecord is the one bridge between the Collector's log records and the core's records. Everything else
-// under internal/ knows nothing of the Collector.
+// Package otelrecord is the bridge between the Collector's log records and the core's records. Under internal/ only this package
+// and those whose names begin with otel know the Collector.
 package otelrecord
 
 import (

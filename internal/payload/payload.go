@@ -33,7 +33,8 @@ type Options struct {
 	ScanEnds bool
 }
 
-// Item is one record cut out of a payload. What is kept of it keeps no more than 16 KiB of the payload alive, or itself.
+// Item is one record cut out of a payload. Its texts are copies, or parts of a piece of the payload of at most 16 KiB, which they
+// keep alive.
 type Item struct {
 	// Index counts the payload's records from 0.
 	Index int
@@ -49,8 +50,9 @@ type Item struct {
 	// Fields is the header line that the record stands under, "" when there is none: the names of a flow log's fields. A
 	// receiver hands it to the parser as the record's siem.fields attribute. Header lines themselves are no records.
 	Fields string
-	// Offset is where in the payload the record's text begins, in bytes of the uncompressed payload, and End where it ends. Offset is the same whenever the same payload is read, and so is a part of what a receiver puts
-	// into siem.origin. A payload of lines may be read on from End, with Fields; one that holds Inside records may not.
+	// Offset is where the record's text begins, in bytes of the uncompressed payload, and End where it ends. Offset is the same
+	// whenever the same payload is read, which is why receivers put it into siem.origin. A payload of lines may be read on from
+	// End, with Fields; one that holds Inside records may not.
 	Offset, End int64 // a line's End is behind its line end
 	// Inside says that the record is an element of an array or envelope.
 	Inside bool
@@ -62,10 +64,10 @@ type Item struct {
 // Cut reads r to its end and emits its records in order. It returns the first error of r or of emit; records that were
 // cut whole before an error of r were emitted, the torn one was not.
 //
-// An object is an envelope when its first name is one that envelopes begin with and one of its members is an array
-// of records: Records, records, results, findings, Findings, attack_paths, entries, logEvents (of whose elements the messages are the
-// records). Behind a scan_id the first object of a payload may have
-// that member too. A member that marks a record before it makes it one: taking a record apart would lose its other members.
+// An object is an envelope when its first name is one that envelopes begin with and one of its members is an array of records:
+// Records, records, results, findings, Findings, attack_paths, entries, or logEvents, whose elements hold the records as messages.
+// The first object of a payload may begin with any name when a scan_id stands before that array. An object with a member that
+// marks a record before the array is a record itself: taking it apart would lose its other members.
 //
 // Broken JSON ends where its brackets close, or else before the next line that begins like a record, so that one bad
 // record never takes its neighbours with it.

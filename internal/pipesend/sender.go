@@ -55,7 +55,7 @@ type Records interface {
 	Read(i int, rec *record.Record) error
 }
 
-// Placed are Records of whose bodies something may be known, when Read left them as they are.
+// Placed are Records that may know where the members of a body stand: of the body that Read returns.
 type Placed interface {
 	Records
 	Known(i int) pipe.Known

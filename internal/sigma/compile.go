@@ -290,8 +290,8 @@ type key struct {
 // preferred are the fields that say most about a record, so that few rules are looked at for each.
 var preferred = []string{"eventname", "operationname", "methodname", "riskeventtype"}
 
-// maxFirstPaths is from how many paths on the first walk reads no more for rules that many records are candidates of:
-// reading everything is not much dearer then.
+// maxFirstPaths bounds the paths that the first walk reads for the sake of rules that many records are candidates of. Once it reads
+// that many, reading everything costs little more.
 const maxFirstPaths = 24
 
 // indexRules decides for each rule by which of its tests it is found.
@@ -375,8 +375,8 @@ func (b *builder) countFields(n *node, seen map[int32]bool) {
 	}
 }
 
-// maxKeys is by how many values one rule is found at most, and maxKeyBytes how long they may be: with every character
-// escaped in JSON a record's value stays below maxKey. Other rules are held against every record.
+// maxKeys is the most values by which one rule is indexed, and maxKeyBytes the longest of them: such a value stays below maxKey
+// even with every character escaped in JSON. Rules beyond these limits are held against every record.
 const (
 	maxKeys     = 4096
 	maxKeyBytes = 512

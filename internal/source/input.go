@@ -7,8 +7,7 @@ import (
 	"github.com/siempipe/siempipe/internal/jsonscan"
 )
 
-// Input is one raw record, scanned once. It belongs to its Parser and is valid until the next Parse. It keeps the record
-// alive until then: to let go of it after each would cost more than many a check.
+// Input is one raw record, scanned once. It belongs to its Parser and is valid, and keeps the record alive, until the next Parse.
 type Input struct {
 	// Context is what the receiver knows of the record.
 	Context

@@ -31,8 +31,8 @@ type Options struct {
 	SourceID, SourceLabel string
 	// ScansAsFindings turns scans into findings; scan_finding.go says how.
 	ScansAsFindings bool
-	// VerdictSeverities change VerdictSeverities: the severity of a verdict (its code or word), in the words of the SIEM
-	// schema or "none". "unknown" stands for verdicts that neither this nor VerdictSeverities knows.
+	// VerdictSeverities overrides rows of the table VerdictSeverities: from a verdict's code or word to a severity in the words of
+	// the SIEM schema, or "none". The key "unknown" stands for verdicts that neither this nor the table has.
 	VerdictSeverities map[string]string
 	// VPCFlowFields names the fields of flow logs' lines that stand under no header, with blanks between them as in one; ""
 	// is DefaultFlowFields.
@@ -104,7 +104,7 @@ type Context struct {
 	Object Object
 }
 
-// Object is a compact JSON object that who made the text need not have scanned again.
+// Object is what somebody who has scanned or made a compact JSON object knows of it, so that it need not be scanned again.
 type Object struct {
 	Members []jsonscan.Member // all of them, as jsonscan.Members finds them; nil when they are not known
 	Shape   jsonscan.Shape    // 0 when it is not known

@@ -14,8 +14,9 @@ import (
 //
 // Its canonical body is an object with the vendor's keys in canonical order, values as strings, empty ones too. Where the
 // line cannot be trusted, "ambiguous": true or "truncated": true follow, and "raw" with the whole line, since taking one
-// of two values loses the other. Of a line that is not UTF-8 the values have U+FFFD in the place of what is wrong, and
-// "raw_base64" is the whole line: who names an attachment must not be able to keep its verdict from arriving. Such a body is an input as well, so that stored records can be replayed.
+// of two values loses the other. In the values of a line that is not UTF-8, U+FFFD stands for each wrong byte, and "raw_base64"
+// holds the whole line: whoever names an attachment must not be able to keep its verdict from arriving. Such a body is an input
+// as well, so that stored records can be replayed.
 
 // claimsPerceptionPointSyslog takes lines and the bodies made of them.
 func claimsPerceptionPointSyslog(in *Input) bool {

@@ -9,9 +9,9 @@ import (
 	"github.com/siempipe/siempipe/internal/pipe"
 )
 
-// Scans are where the members of a batch's objects stand. Who checks the records of a batch keeps them for who parses them, so
-// that no text is scanned twice. A scan holds for its own text and for no other: whoever filters, reorders or changes records
-// on the way need not know of them.
+// Scans remember where the members of a batch's objects stand. A receiver that checks the records of a batch keeps them for the
+// parser, so that no text is scanned twice. A scan is found by its text: components that filter, reorder or change records on the
+// way need not know of it.
 //
 // The zero value is ready. Scans are not safe for concurrent use while they are added to; afterwards any number of readers may
 // use them at the same time.

@@ -24,7 +24,7 @@ const (
 	bufferBytes = 64 << 10
 )
 
-// Error is a stream that will be no better the next time.
+// Error says that the stream itself is broken or too long: reading it again does not help.
 type Error struct{ Err error }
 
 func (e *Error) Error() string { return e.Err.Error() }
@@ -122,7 +122,7 @@ func (u *Reader) Close() {
 	u.close, u.Reader = nil, nil
 }
 
-// failed tells an error of the stream below from one of its content.
+// failed returns the error of the stream below when it has one, and otherwise an *Error about the content.
 func (u *Reader) failed(source *kept, err error) error {
 	switch {
 	case source.err != nil:

@@ -152,8 +152,8 @@ func (l *listing) has(slot int64, o *bucket.Object) bool {
 	return ok
 }
 
-// adopt takes the checkpoint for a listing of scope from start on, and begins anew where it is of another, or of a later
-// start. It reports whether it does.
+// adopt uses the stored checkpoint for a listing of scope from start on. A checkpoint of another scope, or of a later start, says
+// nothing about it: then the listing begins anew, and adopt returns true.
 func (s *state) adopt(scope string, start time.Time) (anew bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,8 +192,8 @@ func (s *state) through(o *bucket.Object) bool {
 	return failed || s.listing.has(pageSlot, o) || s.listing.has(slotOf(o), o)
 }
 
-// markThrough remembers an object that was delivered: by its date, when the next listing will look at that again, and else
-// until its page is through.
+// markThrough remembers an object that was delivered. One whose date the next listing looks at again is remembered by its date;
+// every other one only until its page is through.
 func (s *state) markThrough(o *bucket.Object, overlap time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

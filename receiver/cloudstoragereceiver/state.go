@@ -23,14 +23,14 @@ const (
 )
 
 const (
-	// flushInterval and flushObjects are how much of what was delivered a crash can make come again: what comes first.
+	// flushInterval and flushObjects say when the state is written, by whichever comes first. They bound what a crash repeats.
 	flushInterval = time.Second
 	flushObjects  = 100
 	// keepProgress is how long the progress of an object is kept that is not finished: as long as a queue keeps a message.
 	keepProgress = 14 * 24 * time.Hour
-	// keepDone is how long it is kept of one that is: nothing that grows by the hour grows after so long.
+	// keepDone is how long it is kept of one that is finished: what is appended to by the hour is not appended to after so long.
 	keepDone = 24 * time.Hour
-	// maxProgress bounds them; when there are more, the oldest are read from the beginning.
+	// maxProgress bounds how many objects have a progress. Beyond it the oldest are forgotten, and read from the beginning.
 	maxProgress = 10_000
 )
 
