@@ -223,6 +223,19 @@ func TestOnlyScanEnds(t *testing.T) {
 	assert.Equal(t, 2, s.batches)
 }
 
+// TestBytesOfNothing: the bytes of an object count once, also where it unpacks to nothing.
+func TestBytesOfNothing(t *testing.T) {
+	p := startS3(t)
+	empty := gz("")
+	p.put("empty.json.gz", empty)
+	r := start(t, t.TempDir(), newSink(), p.config)
+	eventually(t, func() bool { return r.counts(t, "objects", "outcome")["read"] == 1 }, func() string {
+		return fmt.Sprint(r.counts(t, "objects", "outcome"))
+	})
+	r.idle(t)
+	assert.Equal(t, int64(len(empty)), r.totals.bytes.Load())
+}
+
 // TestPollBroken: objects that cannot be read hold nothing up and end as one invalid record each.
 func TestPollBroken(t *testing.T) {
 	p := startS3(t)
