@@ -65,20 +65,27 @@ service:
 `, r.receiver, exporters, r.health, metricsPort, strings.Join(names, ", "))
 	path := filepath.Join(t.TempDir(), "config.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(config), 0o600))
-	r.Collector, err = trial.Start(binary, r.log, nil, "--config", path)
+	r.run(t, path, nil)
+	return r
+}
+
+// run starts the collector on a configuration, with more arguments, and stops it when the test ends.
+func (r *running) run(t *testing.T, path string, env []string, args ...string) {
+	t.Helper()
+	var err error
+	r.Collector, err = trial.Start(binary, r.log, env, append([]string{"--config", path}, args...)...)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		if err := r.Stop(stopTimeout); err != nil {
 			t.Errorf("SIGTERM: %v", err)
 		}
 		if t.Failed() {
-			t.Logf("the collector's log:\n%s", r.log)
+			t.Logf("the collector's log:\n%.20000s", r.log)
 		}
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), arriveTimeout)
 	defer cancel()
 	require.NoError(t, r.WaitReady(ctx, "http://"+r.health))
-	return r
 }
 
 // post posts a body and returns the answer, which must be 200.

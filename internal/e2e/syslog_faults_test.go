@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -292,23 +291,4 @@ service:
 `, r.receiver, exporters, r.health, state), 0o600))
 	r.run(t, path, nil)
 	return r
-}
-
-// run starts the collector on a configuration, with more arguments, and stops it when the test ends.
-func (r *running) run(t *testing.T, path string, env []string, args ...string) {
-	t.Helper()
-	var err error
-	r.Collector, err = trial.Start(binary, r.log, env, append([]string{"--config", path}, args...)...)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		if err := r.Stop(stopTimeout); err != nil {
-			t.Errorf("SIGTERM: %v", err)
-		}
-		if t.Failed() {
-			t.Logf("the collector's log:\n%.20000s", r.log)
-		}
-	})
-	ctx, cancel := context.WithTimeout(context.Background(), arriveTimeout)
-	defer cancel()
-	require.NoError(t, r.WaitReady(ctx, "http://"+r.health))
 }
