@@ -31,7 +31,7 @@ import (
 	"github.com/siempipe/siempipe/internal/record"
 )
 
-// testPatience is how long a test waits for what must come, and bounds what must end: machines are slow, and rest.
+// testPatience is how long a test waits for what must come, and bounds what must end: a busy machine is slow and may pause.
 const testPatience = time.Minute
 
 // quick is the default configuration on a directory, in a hurry.

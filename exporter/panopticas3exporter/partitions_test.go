@@ -148,14 +148,14 @@ func TestMemoryOfOpenPartitions(t *testing.T) {
 	queue := cfg.QueueConfig.Get()
 	queue.QueueSize = queueBytes
 	queue.Batch.Get().FlushTimeout = 2 * time.Second
-	cfg.RetryConfig.MaxInterval = time.Second // however long this machine takes to fill the queue
+	cfg.RetryConfig.MaxInterval = time.Second // however long it takes to fill the queue
 	store := newMemoryStore()
 	store.set(true)
 	before := heap()
 	e := startOn(t, cfg, store)
 
 	accepted, body := 0, ""
-	for refused := 0; refused < 2; { // one after the other: this machine may rest
+	for refused := 0; refused < 2; { // one after the other
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		// Each record has a body of its own, as if it came over the network.
 		body = fmt.Sprintf(`{"n":%d,"pad":%q}`, accepted, strings.Repeat("x", 1000))

@@ -41,7 +41,7 @@ type peer struct {
 	wait     sync.WaitGroup
 }
 
-// patience is how long a test waits for what must come, and bounds what must end: machines are slow, and rest.
+// patience is how long a test waits for what must come, and bounds what must end: a busy machine is slow and may pause.
 const patience = time.Minute
 
 func listen(t *testing.T, address string) net.Listener {

@@ -83,7 +83,7 @@ func serve(l net.Listener) <-chan string {
 	return lines
 }
 
-// patience is how long a test waits for what must come, and bounds what must end: machines are slow, and rest.
+// patience is how long a test waits for what must come, and bounds what must end: a busy machine is slow and may pause.
 const patience = time.Minute
 
 // take takes n lines, or as many as come in time.

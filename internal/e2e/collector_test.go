@@ -21,7 +21,7 @@ import (
 
 const (
 	binary = "../../bin/siempipe"
-	// arriveTimeout is far above the tests' flush_timeout: two busy cores are slow, and rest.
+	// arriveTimeout is far above the tests' flush_timeout: two busy cores are slow and may pause.
 	arriveTimeout = 2 * time.Minute
 	// stopTimeout is far above what any collector here may take to end.
 	stopTimeout = time.Minute

@@ -52,7 +52,7 @@ func (c *cache) get(i id) *slot {
 	return s
 }
 
-// getAt is get for who has looked up the first place already.
+// getAt is get when the first place to look at is already known.
 func (c *cache) getAt(i id, first place) *slot {
 	if first != 0 && first.tag() == tagOf(i) { // mostly
 		if s := c.slot(first.slot()); s.id == i {

@@ -163,7 +163,7 @@ func (t *Tracker) readMeta(value []byte) error {
 	return nil
 }
 
-// checkOwner looks into the stored meta for who opened the state last.
+// checkOwner reads from the stored meta who opened the state last, and fails from then on when it was another collector.
 func (t *Tracker) checkOwner(value []byte) error {
 	var root meta
 	if err := json.Unmarshal(value, &root); err != nil || root.Owner != t.meta.Owner {

@@ -1,5 +1,5 @@
-// Package otelqueue keeps what an exporter's persistent queue holds when the collector is killed while it starts, and when the
-// disk is full.
+// Package otelqueue protects the items of an exporter's persistent queue when the collector is killed while it starts, and when
+// the disk is full.
 //
 // At its start the queue (exporterhelper v0.158, internal/queue/persistent_queue.go) looks for the items that the process
 // before it was sending, deletes them all and then stores each again under a new name. A process killed in between loses

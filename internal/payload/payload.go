@@ -29,7 +29,7 @@ type Options struct {
 	// MaxRecordBytes is the longest record that is cut whole; 0 is DefaultMaxRecordBytes. Of a longer one that much is
 	// emitted, with an Err, and the rest is left out.
 	MaxRecordBytes int
-	// ScanEnds asks for an Item at the end of each scan envelope, for who waits for whole scans.
+	// ScanEnds asks for an Item at the end of each scan envelope, for those who wait for whole scans.
 	ScanEnds bool
 }
 

@@ -2,8 +2,8 @@ package pipe
 
 import "github.com/siempipe/siempipe/internal/jsonscan"
 
-// names finds the members of a body that the tables ask for, all in one pass: tables have some twenty keys with several
-// alternatives each, and to look through the members for each of them would cost more than to scan the body.
+// names finds the members of a body that the tables ask for, all in one pass. Tables have some twenty keys with several alternatives
+// each: to look through the members once for each of them would cost more than to scan the body.
 type names struct {
 	ids  map[string]int32 // of every name that a path of a table has
 	text []string         // by id

@@ -19,8 +19,8 @@ const (
 	fieldParseTime = "p_parse_time"
 )
 
-// row is what a log record is made of: the changes to its text and what was found on the way. Its indicators' strings
-// belong to the input.
+// row is what a log record is made of: the changes to its text, and what was found while reading it. The strings of its indicators
+// are parts of the input.
 type row struct {
 	indicators
 	done     bool // it has its standard fields already: it comes from siempipe
@@ -31,12 +31,12 @@ type row struct {
 	accounts [2]string
 
 	seen  uint64 // bits of the columns that were there
-	id    string // of a row that is done
+	id    string // of a row that is done, and its event time
 	event instant
 
 	day        dayCache
-	parsed     instant // when the record was received that was written last
-	parsedText []byte  // what is written of it, from p_event_time's closing quote on, and the source fields
+	parsed     instant // when the record was received that parsedText was made for
+	parsedText []byte  // the text from p_event_time's closing quote to the source fields: the same for a whole batch
 
 	order   [64]uint8      // the column of the name at each place of the object that was read last, plus one
 	ordered *logType       // whose columns they are

@@ -8,8 +8,8 @@ import (
 	"github.com/siempipe/siempipe/internal/record"
 )
 
-// A Perception Point scan comes twice where both the API and the syslog service are used. The line may be cut or hold a forged
-// pair; the API's scan of the same Scan ID is neither. Joined records say so in one member:
+// A Perception Point scan comes twice where both the API and the syslog service are used. The line may be cut, or hold a forged
+// pair; the API's scan of the same Scan ID is whole and cannot be forged. A joined record says so in one member:
 //
 //	"joined":{"format":"perception_point","damage":["truncated"],"line":"datetime:…"}
 //

@@ -91,7 +91,7 @@ func (c *connection) handshake(ctx context.Context, load func(context.Context) (
 		if err != nil {
 			return err
 		}
-		host, _, _ = strings.Cut(host, "%") // a zone is of this machine, not of the certificate
+		host, _, _ = strings.Cut(host, "%") // a zone belongs to the host, not to the certificate
 		cfg.ServerName = host
 	}
 	t := tls.Client(&counted{Conn: c.socket, n: &c.arrived}, cfg)

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// OwnHostname is this machine's name for a header of a format, "" when it is none that a header can hold. RFC 3164, 4.1.2
+// OwnHostname is this host's name for a header of a format, "" when no header can hold it. RFC 3164, 4.1.2
 // wants it without domain.
 func OwnHostname(format string) string {
 	name, err := os.Hostname()

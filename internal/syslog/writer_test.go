@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what must come, and bounds what must end: machines are slow, and rest.
+// patience is how long a test waits for what must come, and bounds what must end: a busy machine is slow and may pause.
 const patience = time.Minute
 
 // nobody is an address at which nothing listens, whoever else uses the machine.

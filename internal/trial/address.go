@@ -22,8 +22,8 @@ var handedOut = struct {
 	ports map[int]io.Closer // what keeps others from them
 }{ports: map[int]io.Closer{}}
 
-// FreeAddress is a loopback address that nothing listens on, TCP or UDP, and that is nobody else's who asks here: not of this
-// process, nor, on Linux, of another one as long as this one runs. The tests of several packages run at once.
+// FreeAddress is a loopback address that nothing listens on, TCP or UDP, and that is given out only once: in this process, and on
+// Linux to no other process as long as this one runs. The tests of several packages run at once.
 func FreeAddress() (string, error) {
 	handedOut.Lock()
 	defer handedOut.Unlock()

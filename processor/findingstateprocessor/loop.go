@@ -139,8 +139,8 @@ func (p *findingState) release(ctx context.Context) (more bool, err error) {
 	return true, nil
 }
 
-// giveUp throws away the batch that was to be released next, which what comes next refused for good: others wait behind it.
-// The state does not know its findings, so that the next scan brings them again.
+// giveUp throws away the batch that was to be released next and that the next component refused for good, since others wait behind
+// it. Its findings stay unknown to the state, so that the next scan brings them again as new.
 func (p *findingState) giveUp(ctx context.Context, reason error) error {
 	b, err := p.tracker.Begin(p.now())
 	if err != nil {

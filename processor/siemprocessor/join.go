@@ -28,9 +28,9 @@ const maxLinesOfScan = 4
 // joiner joins damaged syslog lines to API scans of the same Scan ID, whichever comes first, within a window and a bound of
 // memory. Safe for concurrent use.
 //
-// A scan never waits: what it says of a line is remembered for the window. A line waits only where it is stored before its sender
-// hears that it was taken, so that a collector that is killed loses none: it waits on after the start. Without storage it goes
-// on at once, damaged as it is, and only what it was is remembered, to mark the scan that comes later.
+// A scan never waits: its values are remembered for the window, to repair lines that come later. A line waits only with storage:
+// it is stored before its sender hears that it was taken, so a collector that is killed loses none, and it waits on after the
+// start. Without storage a line goes on at once, damaged as it is, and is remembered to mark the scan that comes later.
 type joiner struct {
 	window time.Duration
 	max    int
@@ -195,8 +195,8 @@ func (j *joiner) drop(l *line) {
 	}
 }
 
-// settle ends what scan began: the lines are part of records that the next component has, or has refused. It returns how many
-// waiting lines are joined now.
+// settle ends what scan or due began for these lines. accepted says that the next component took the records that carry them: then
+// they are forgotten; otherwise they wait on. It returns how many waiting lines are done.
 func (j *joiner) settle(ctx context.Context, lines []*line, accepted bool) (joined int, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

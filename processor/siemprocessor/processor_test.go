@@ -206,7 +206,7 @@ func TestMetrics(t *testing.T) {
 	metadatatest.AssertEqualProcessorSiemRecordsSuppressed(t, tel, []metricdata.DataPoint[int64]{point(1, attribute.String("rule", "public-website"))}, ignore)
 }
 
-// patience is how long a test waits for what must come: machines are slow, and rest.
+// patience is how long a test waits for what must come: a busy machine is slow and may pause.
 const patience = time.Minute
 
 func TestSuppressionsAreReread(t *testing.T) {

@@ -248,8 +248,8 @@ func (r *objectReader) add(ctx context.Context, item payload.Item) error {
 	return nil
 }
 
-// addScanEnd adds the event that a scan envelope has ended, unless it was delivered with a record behind it. It may come twice, which
-// says the same twice; what is still being appended to has not broken off.
+// addScanEnd adds the event that a scan envelope has ended. It is left out when a record behind it was delivered before, and when
+// the envelope only breaks off because the object is still being appended to. The event may come twice, which does no harm.
 func (r *objectReader) addScanEnd(ctx context.Context, item payload.Item) error {
 	if r.base == 0 && r.cut < r.begun.Records || item.ScanStatus == payload.Incomplete && r.mayGrow() {
 		return nil

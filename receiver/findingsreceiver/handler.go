@@ -146,9 +146,9 @@ const answerTime = 5 * time.Second
 
 var errSlow = errors.New("not taken within write_timeout")
 
-// patient is the context in which the pipeline takes a body. A sender that hangs up does not take back what it sent; only our own
-// end does, and the end of the time in which the server can still answer: who waits on at a full queue would keep its place
-// in max_concurrent_requests for ever, and its sender, who hears nothing, would send again beside it.
+// patient is the context in which the pipeline takes a body. It does not end when the sender hangs up. It ends with the receiver, and
+// when there is just time left to answer: a request that waited longer at a full queue would keep its place in
+// max_concurrent_requests, while its sender, who heard nothing, would send again beside it.
 func (f *findings) patient(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx = context.WithoutCancel(ctx)
 	if limit := f.cfg.WriteTimeout; limit > 0 {

@@ -194,7 +194,7 @@ func TestRecheckInterval(t *testing.T) {
 	for _, request := range b.api.Requests()[n:] {
 		start, end := span(request)
 		assert.GreaterOrEqual(t, end-start, int64(117), request)
-		assert.Less(t, end-start, int64(600), request) // of eleven hours; the machine may rest between two polls
+		assert.Less(t, end-start, int64(600), request) // of eleven hours; the test may be paused between two polls
 	}
 	start, _ := span(b.api.Requests()[1])
 	assert.InDelta(t, time.Now().Add(-11*time.Hour).Unix(), start, 600, "all of the overlap before the place")

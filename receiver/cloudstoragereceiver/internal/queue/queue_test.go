@@ -130,7 +130,7 @@ func TestLease(t *testing.T) {
 	fails := f.extended["fails"]
 	require.NotEmpty(t, fails)
 	assert.Equal(t, 7*time.Second, fails[len(fails)-1])
-	for _, by := range fails[:len(fails)-1] { // where the machine rested meanwhile
+	for _, by := range fails[:len(fails)-1] { // where the test was paused meanwhile
 		assert.Equal(t, 300*time.Millisecond, by)
 	}
 	last := len(f.extended["slow"]) - 1
