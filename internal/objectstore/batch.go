@@ -31,14 +31,11 @@ type Part struct {
 // Add adds a record under its event type, or under eventType when that is set, and under the day of its own time, or of at
 // when that is set. Nothing of the record is held.
 func (b *Batch) Add(rec *record.Record, eventType string, at time.Time) {
-	if eventType == "" {
-		eventType = rec.EventType
+	p := b.days.PartitionOf(rec, at)
+	if eventType != "" {
+		p.EventType = eventType
 	}
-	first := rec.EventTime()
-	if at.IsZero() {
-		at = first
-	}
-	b.add(Partition{EventType: eventType, Day: b.days.Of(at), Account: rec.AccountID}, first, rec.Body)
+	b.add(p, rec.EventTime(), rec.Body)
 }
 
 func (b *Batch) add(p Partition, first time.Time, body string) {

@@ -1,7 +1,3 @@
-// Package objectstore puts records as newline-delimited JSON where a data lake reads them: in an S3 bucket, or in a
-// directory with the same tree. It knows object keys, what makes a retry harmless, and which errors can get better.
-//
-// It imports nothing of the Collector or of Fluent Bit.
 package objectstore
 
 import (
