@@ -31,9 +31,9 @@ type state struct {
 	Window *window `json:"window,omitempty"`
 	// Backfill is the beginning of the backfill that the cursor belongs to, 0 for none.
 	Backfill int64 `json:"backfill,omitempty"`
-	// Width is that of the buckets, in seconds, and Buckets their numbers and blocks.
+	// Width is that of new buckets, in seconds, and Buckets are number, blocks and width of each; 0 is Width.
 	Width   int64      `json:"width"`
-	Buckets [][2]int64 `json:"buckets,omitempty"`
+	Buckets [][3]int64 `json:"buckets,omitempty"`
 }
 
 // window is one chain of pages: all scans created from Start to End, both included.
@@ -70,9 +70,11 @@ func (c *checkpoint) load(ctx context.Context, m *memory) (st state, found bool,
 	if st.Version != stateVersion || st.Width <= 0 {
 		return st, false, 0, fmt.Errorf("stored state: of version %d, want %d", st.Version, stateVersion)
 	}
-	m.width = st.Width // until the buckets of another width have expired
 	for _, stored := range st.Buckets {
-		b := &bucket{number: stored[0], blocks: int(stored[1]), open: make(map[uint64]sight)}
+		b := &bucket{number: stored[0], blocks: int(stored[1]), width: stored[2], open: make(map[uint64]sight)}
+		if b.width <= 0 {
+			b.width = st.Width
+		}
 		for from := 0; from < b.blocks; from += readBatch {
 			var ops []*storage.Operation
 			for i := from; i < min(from+readBatch, b.blocks); i++ {
@@ -159,7 +161,7 @@ func (c *checkpoint) save(ctx context.Context, st *state, m *memory, ch change) 
 	st.Version, st.Width = stateVersion, m.width
 	st.Buckets = st.Buckets[:0]
 	for _, b := range m.buckets {
-		st.Buckets = append(st.Buckets, [2]int64{b.number, int64(b.blocks)})
+		st.Buckets = append(st.Buckets, [3]int64{b.number, int64(b.blocks), b.width})
 	}
 	text, err := json.Marshal(st)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 // every scan in it lies before the overlap. The newest bucket is a map, the older ones sorted arrays of 32 bytes a scan, so that
 // memory is 32 bytes for each scan, and about 80 for those of the newest bucket. Not safe for concurrent use.
 type memory struct {
-	width int64 // of a bucket, in seconds
+	width int64 // of new buckets, in seconds; those of before a change of the configuration keep theirs
 	max   int   // scans; the oldest bucket goes first
 
 	buckets []*bucket // by time, the newest last
@@ -19,11 +19,15 @@ type memory struct {
 // bucket holds the scans that were first seen, or last changed, in a listing that ended within its time.
 type bucket struct {
 	number int64            // its time is [number*width, (number+1)*width)
+	width  int64            // in seconds
 	open   map[uint64]sight // nil when closed
 	closed []sight          // by id
 	blocks int              // of this bucket in storage
 	tail   []sight          // of the last block, while open
 }
+
+// end is the first second behind the bucket's time.
+func (b *bucket) end() int64 { return (b.number + 1) * b.width }
 
 func (b *bucket) len() int { return len(b.open) + len(b.closed) }
 
@@ -55,9 +59,8 @@ func (m *memory) put(s sight, end int64) *bucket {
 // bucketAt is the open bucket of a time. The time of a listing never goes far back; a bucket that is closed already takes
 // no more, the newest does instead: holding a scan for longer is harmless.
 func (m *memory) bucketAt(end int64) *bucket {
-	number := end / m.width
 	if n := len(m.buckets); n > 0 {
-		if newest := m.buckets[n-1]; newest.number >= number {
+		if newest := m.buckets[n-1]; newest.end() > end {
 			if newest.open == nil { // as read from storage
 				newest.reopen()
 			}
@@ -65,7 +68,7 @@ func (m *memory) bucketAt(end int64) *bucket {
 		}
 		m.buckets[n-1].close()
 	}
-	b := &bucket{number: number, open: make(map[uint64]sight)}
+	b := &bucket{number: end / m.width, width: m.width, open: make(map[uint64]sight)}
 	m.buckets = append(m.buckets, b)
 	return b
 }
@@ -95,7 +98,7 @@ func (b *bucket) reopen() {
 func (m *memory) expire(before int64) (dropped []*bucket, early int) {
 	for len(m.buckets) > 1 || len(m.buckets) == 1 && m.n > m.max {
 		b := m.buckets[0]
-		expired := (b.number+1)*m.width <= before
+		expired := b.end() <= before
 		if !expired && m.n <= m.max {
 			break
 		}

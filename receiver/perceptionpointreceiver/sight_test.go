@@ -298,3 +298,49 @@ func TestTenMillionScans(t *testing.T) {
 		m.n, most>>20, size>>20, perDay*5/4/page, took.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
 	assert.Less(t, most, uint64(600<<20))
 }
+
+// A longer overlap makes wider buckets; those of before keep their width until they expire.
+func TestCheckpointOfAnotherOverlap(t *testing.T) {
+	const now = 1_700_000_000
+	d := newDisk()
+	client, err := d.GetClient(t.Context(), component.KindReceiver, diskID, "x")
+	require.NoError(t, err)
+	store := checkpoint{client: client}
+	var st state
+	m := newMemory(60, 1<<20)
+	put := func(id uint64, end int64) {
+		s := sight{id: id, content: 1}
+		require.NoError(t, store.save(t.Context(), &st, m, change{added: map[*bucket][]sight{m.put(s, end): {s}}}))
+	}
+	for i := range uint64(10) {
+		put(i, now+60*int64(i))
+	}
+	// As versions before wrote it: the buckets have no width of their own.
+	text, err := client.Get(t.Context(), stateKey)
+	require.NoError(t, err)
+	old := strings.ReplaceAll(string(text), ",60]", "]")
+	require.Equal(t, len(text)-10*len(",60"), len(old))
+	require.NoError(t, client.Set(t.Context(), stateKey, []byte(old)))
+
+	m = newMemory(3600, 1<<20)
+	_, _, torn, err := store.load(t.Context(), m)
+	require.NoError(t, err)
+	require.Zero(t, torn)
+	for i := uint64(10); i < 200; i++ {
+		put(i, now+60*int64(i))
+	}
+	assert.Less(t, len(m.buckets), 10+5)
+	m = newMemory(3600, 1<<20)
+	_, _, torn, err = store.load(t.Context(), m)
+	require.NoError(t, err)
+	require.Zero(t, torn)
+	for i := range uint64(200) {
+		_, ok := m.get(i)
+		require.True(t, ok, i)
+	}
+	m.expire(now + 570) // the narrow bucket of 9 ends ten seconds later
+	_, ok := m.get(0)
+	assert.False(t, ok)
+	_, ok = m.get(9)
+	assert.True(t, ok)
+}
