@@ -7,16 +7,14 @@
 // a process killed before that finds the items in both places and sends them twice instead of never.
 //
 // The queue reads an item together with writing down that it did. When that cannot be written, since the disk is full, it takes
-// the item for lost and deletes it. Here such an item counts as read: it is sent, and once more after a kill. An exporter whose
-// disk is full at the start does not start.
+// the item for lost and deletes it. Here such an item counts as read: it is sent, and once more after a kill. What cannot be
+// stored again at the start is kept in memory and in its old place until it can be.
 //
 // Every exporter with a stored queue needs it: wrap what exporterhelper.NewLogs returns in Logs.
 package otelqueue
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -27,7 +25,7 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 )
 
-// Logs is an exporter whose stored queue outlives a kill at its start.
+// Logs is an exporter whose stored queue outlives a kill at its start and a full disk.
 type Logs struct{ exporter.Logs }
 
 // Start starts the exporter. After an error nothing of it runs.
@@ -36,9 +34,7 @@ func (l Logs) Start(ctx context.Context, host component.Host) error {
 	if err := l.Logs.Start(ctx, careful); err != nil {
 		return err
 	}
-	if err := careful.Started(ctx); err != nil {
-		return errors.Join(err, l.Logs.Shutdown(ctx))
-	}
+	careful.Started(ctx)
 	return nil
 }
 
@@ -69,14 +65,12 @@ func (h *Host) GetExtensions() map[component.ID]component.Component {
 }
 
 // Started carries out the deletions that waited. It is called when the exporter has started.
-func (h *Host) Started(ctx context.Context) error {
+func (h *Host) Started(ctx context.Context) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var errs []error
 	for _, c := range h.clients {
-		errs = append(errs, c.start(ctx))
+		c.start(ctx)
 	}
-	return errors.Join(errs...)
 }
 
 type extension struct {
@@ -102,68 +96,62 @@ type client struct {
 
 	mu      sync.Mutex
 	started bool
-	failed  error                // of an item that was to be stored again before the start; nothing is changed any more
-	waiting []*storage.Operation // deletions, until the start
+	unsaved []*storage.Operation // what could not be stored again before the start; the old places are kept meanwhile
+	waiting []*storage.Operation // deletions, until the start and until nothing is unsaved
 	left    []*storage.Operation // deletions that failed
 }
 
-// Batch passes operations on, unless the queue has not started yet and they only delete.
+// Batch passes operations on, unless the queue has not started yet and they only delete. The queue calls it for one batch at a
+// time.
 func (c *client) Batch(ctx context.Context, ops ...*storage.Operation) error {
-	if held, err := c.hold(ops); held {
-		return err
-	}
-	err := c.Client.Batch(ctx, ops...)
-	if err == nil {
-		if has(ops, storage.Delete) {
-			c.deleteLeft(ctx)
-		}
+	if c.wait(ops) {
 		return nil
 	}
-	if gets := only(ops, storage.Get); len(gets) > 0 && len(gets) < len(ops) {
+	err := c.Client.Batch(ctx, c.withUnsaved(ops)...)
+	if err == nil {
+		c.done(ctx, ops)
+		return nil
+	}
+	if gets := only(ops, storage.Get); len(gets) > 0 {
 		return c.read(ctx, gets, err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	deletes := only(ops, storage.Delete)
-	if !c.started && len(deletes) == 0 {
-		c.failed = err
-	}
-	c.left = append(c.left, deletes...)
-	return err
+	return c.failed(ops, err)
 }
 
-// hold reports whether operations are not passed on now.
-func (c *client) hold(ops []*storage.Operation) (held bool, err error) {
+func (c *client) wait(ops []*storage.Operation) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.failed != nil:
-		return true, c.failed
-	case c.started || has(ops, storage.Set) || has(ops, storage.Get):
-		return false, nil
+	if c.started || has(ops, storage.Set) || has(ops, storage.Get) {
+		return false
 	}
 	c.waiting = append(c.waiting, ops...)
-	return true, nil
+	return true
 }
 
-// read reads what could not be read together with a write, which failed.
-func (c *client) read(ctx context.Context, gets []*storage.Operation, failed error) error {
-	if c.Client.Batch(ctx, gets...) == nil {
-		return nil
+// withUnsaved puts what is unsaved before operations that store something: what the queue writes down of itself no longer names
+// the old places, and must not be on disk without the new ones.
+func (c *client) withUnsaved(ops []*storage.Operation) []*storage.Operation {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.unsaved) == 0 || !has(ops, storage.Set) {
+		return ops
 	}
-	for _, op := range gets {
-		if op.Value == nil { // file_storage has read, and then fails to commit
-			return failed
+	return append(slices.Clone(c.unsaved), ops...)
+}
+
+// done follows operations that were carried out.
+func (c *client) done(ctx context.Context, ops []*storage.Operation) {
+	if !has(ops, storage.Set) && !has(ops, storage.Delete) {
+		return
+	}
+	c.mu.Lock()
+	if has(ops, storage.Set) {
+		c.unsaved = nil
+		if c.started {
+			c.left, c.waiting = append(c.left, c.waiting...), nil
 		}
 	}
-	return nil
-}
-
-// mostLeft is how many deletions that failed are tried again with one that did not: a small one needs less room.
-const mostLeft = 16
-
-func (c *client) deleteLeft(ctx context.Context) {
-	c.mu.Lock()
+	c.forget(ops)
 	n := max(0, len(c.left)-mostLeft)
 	left := c.left[n:]
 	c.left = c.left[:n:n]
@@ -176,18 +164,60 @@ func (c *client) deleteLeft(ctx context.Context) {
 	c.left = append(c.left, left...)
 }
 
-func (c *client) start(ctx context.Context) error {
+// mostLeft is how many deletions that failed are tried again at once: a small batch needs less room.
+const mostLeft = 16
+
+// failed follows operations that were not carried out.
+func (c *client) failed(ops []*storage.Operation, err error) error {
 	c.mu.Lock()
-	waiting, failed := c.waiting, c.failed
-	c.started, c.waiting = true, nil
-	c.mu.Unlock()
-	if failed != nil {
-		return fmt.Errorf("stored queue: what was being sent before cannot be stored again, make room: %w", failed)
-	}
-	if len(waiting) == 0 {
+	defer c.mu.Unlock()
+	deletes := only(ops, storage.Delete)
+	if !c.started && len(deletes) == 0 {
+		c.unsaved = append(c.unsaved, ops...)
 		return nil
 	}
-	return c.Client.Batch(ctx, waiting...)
+	c.forget(ops)
+	c.left = append(c.left, deletes...)
+	return err
+}
+
+// forget drops what is unsaved and deleted. The caller locks.
+func (c *client) forget(ops []*storage.Operation) {
+	for _, del := range only(ops, storage.Delete) {
+		c.unsaved = slices.DeleteFunc(c.unsaved, func(op *storage.Operation) bool { return op.Key == del.Key })
+	}
+}
+
+// read reads what could not be read together with a write, which failed.
+func (c *client) read(ctx context.Context, gets []*storage.Operation, failed error) error {
+	err := c.Client.Batch(ctx, gets...)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, op := range gets {
+		for _, set := range c.unsaved {
+			if set.Key == op.Key {
+				op.Value = set.Value
+			}
+		}
+		if op.Value == nil && err != nil { // file_storage has read, and then fails to commit
+			return failed
+		}
+	}
+	return nil
+}
+
+// start carries out the deletions that waited, when what they delete is stored elsewhere.
+func (c *client) start(ctx context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.started = true
+	if len(c.unsaved) > 0 || len(c.waiting) == 0 {
+		return
+	}
+	if c.Client.Batch(ctx, c.waiting...) != nil {
+		c.left = append(c.left, c.waiting...)
+	}
+	c.waiting = nil
 }
 
 // only are the operations of a type.

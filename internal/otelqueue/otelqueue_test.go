@@ -242,33 +242,72 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestFullDiskAtStart: what was being sent stays where it is, and the exporter says why it does not start.
+// TestFullDiskAtStart: what was being sent is sent although it cannot be stored again, and is gone from the disk once something
+// can be written. A kill before that leaves it for the next start.
 func TestFullDiskAtStart(t *testing.T) {
+	const items = 3
 	d := &disk{items: map[string][]byte{}}
-	never, sending := make(chan struct{}), make(chan struct{})
+	never := make(chan struct{})
+	var sending sync.WaitGroup
+	sending.Add(items)
 	e := newExporter(t, func(plog.Logs) error {
-		close(sending)
+		sending.Done()
 		<-never
 		return nil
 	})
 	require.NoError(t, e.Start(t.Context(), host{disk: d}))
-	require.NoError(t, e.ConsumeLogs(t.Context(), one("a")))
-	<-sending
+	for i := range items {
+		require.NoError(t, e.ConsumeLogs(t.Context(), one(fmt.Sprint(i))))
+	}
+	sending.Wait()
 	d.mu.Lock()
 	killed := &disk{items: maps.Clone(d.items), full: true}
 	d.mu.Unlock()
 	close(never)
 	require.NoError(t, e.Shutdown(t.Context()))
 
-	arrived := make(chan struct{})
-	second := Logs{newExporter(t, func(plog.Logs) error { close(arrived); return nil })}
-	require.ErrorContains(t, second.Start(t.Context(), host{disk: killed}), "make room")
-	assert.Len(t, killed.stored(), 1)
+	var arrived sync.WaitGroup
+	for range 2 { // starts with a full disk
+		arrived.Add(items)
+		e := Logs{newExporter(t, func(plog.Logs) error { arrived.Done(); return nil })}
+		require.NoError(t, e.Start(t.Context(), host{disk: killed}))
+		arrived.Wait()
+		require.NoError(t, e.Shutdown(t.Context()))
+		assert.Len(t, killed.stored(), items)
+	}
+
+	gate, got := make(chan struct{}), make(chan string, 10*items)
+	last := Logs{newExporter(t, func(logs plog.Logs) error {
+		<-gate
+		got <- logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Body().Str()
+		return nil
+	})}
+	require.NoError(t, last.Start(t.Context(), host{disk: killed}))
 	killed.fill(false)
-	third := Logs{newExporter(t, func(plog.Logs) error { close(arrived); return nil })}
-	require.NoError(t, third.Start(t.Context(), host{disk: killed}))
-	<-arrived
-	require.NoError(t, third.Shutdown(t.Context()))
+	require.NoError(t, last.ConsumeLogs(t.Context(), one("more")))
+	killed.mu.Lock()
+	again := &disk{items: maps.Clone(killed.items)} // killed here: all of it is on the disk, in new places
+	killed.mu.Unlock()
+	close(gate)
+	for range items + 1 {
+		<-got
+	}
+	require.Eventually(t, func() bool { return len(killed.stored()) == 0 }, time.Minute, time.Millisecond)
+	require.NoError(t, last.Shutdown(t.Context()))
+
+	bodies := map[string]bool{}
+	var mu sync.Mutex
+	e = Logs{newExporter(t, func(logs plog.Logs) error {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, rl := range logs.ResourceLogs().All() {
+			bodies[rl.ScopeLogs().At(0).LogRecords().At(0).Body().Str()] = true
+		}
+		return nil
+	})}
+	require.NoError(t, e.Start(t.Context(), host{disk: again}))
+	require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(bodies) == items+1 }, time.Minute, time.Millisecond)
+	require.NoError(t, e.Shutdown(t.Context()))
 }
 
 type reporter struct {
