@@ -37,7 +37,7 @@ type cycle struct {
 	scopes   int    // so many of them are in rest
 }
 
-// room makes room in the cache for n entries that change, of which so many are to be added.
+// room makes room in the cache for n entries that a batch changes. added of them are not in the cache yet.
 func (t *Tracker) room(ctx context.Context, n, added int) error {
 	due := t.next-t.meta.Log > t.opts.MaxLogBatches || t.logBytes > t.maxLogBytes()
 	for range slicesOfPages {

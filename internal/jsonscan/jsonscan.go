@@ -165,9 +165,9 @@ func Prefix(s string, i int) (end int, err error) {
 type scanner struct {
 	s        string
 	spaced   bool
-	stepwise bool // inside of a value that nested has not taken
+	stepwise bool // inside a value for which nested said no: it is not asked again
 
-	only  bool    // members are appended to where, in the place of what they are asked to append to
+	only  bool    // only the places of members are wanted: they go to where, and no Member is made
 	where []Where // of the members
 }
 

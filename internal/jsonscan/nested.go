@@ -1,7 +1,7 @@
 package jsonscan
 
-// nested checks the array or object that starts at i inside depth others, in one loop and without its members' places, as
-// long as it is compact and right. When it is not, ok is false: looked at again, step by step, it says what is wrong.
+// nested checks the array or object that starts at i, inside depth others, in one fast loop. ok is false when the text is not
+// compact, or not right: then the caller looks at it again, step by step, and finds out what is wrong, if anything is.
 func (sc *scanner) nested(i, depth int) (end int, ok bool) {
 	s := sc.s
 	var objects uint64 // a bit for each bracket that is open, the innermost lowest: set for an object's

@@ -13,10 +13,10 @@ import (
 	"github.com/siempipe/siempipe/internal/source"
 )
 
-// WriteItem puts a record that was cut out of a payload into an empty log record, for the siem processor to parse: its text
-// as the body, and as attributes the format ("" when not known), what its payload says of it, and its origin when the
-// payload has an address ("" when it has none). What no parser can take is written as the invalid record that it becomes,
-// and why is returned. The scan that found out is added to scans.
+// WriteItem puts a record that was cut out of a payload into an empty log record, for the siem processor to parse. The body is the
+// record's text. Attributes are the format, unless it is "", what the payload says of the record, and its origin, unless address is
+// "". A record that no parser can take is written as an invalid record, and the error says why. The scan of the text is added to
+// scans, so that the parser need not scan it again.
 func WriteItem(item *payload.Item, format, address string, received time.Time, scans *source.Scans, lr plog.LogRecord) error {
 	err := item.Err
 	if err == nil {

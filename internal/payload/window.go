@@ -9,8 +9,8 @@ import (
 const (
 	// chunkBytes is how much is read at once, and how much of a payload is in memory but for a longer record.
 	chunkBytes = 64 << 10
-	// sharedBytes is how much is in memory instead where records are short. Such records are parts of it: one that is kept
-	// keeps that much alive, and a copy of each would cost more than cutting it.
+	// sharedBytes is how much is in memory instead when records are short. Short records are parts of it, since copying each would
+	// cost more than cutting it out; each that is kept keeps so much alive.
 	sharedBytes = 16 << 10
 	// shortBytes is the longest of those records: what the end of a window cuts in two is looked through twice.
 	shortBytes = sharedBytes / 8

@@ -67,7 +67,7 @@ type Sender struct {
 	writer         *syslog.Writer
 	header         *syslog.Header
 	encoder        *pipe.Encoder
-	shortener      *pipe.Encoder // for what a datagram turns out not to hold
+	shortener      *pipe.Encoder // for messages that turn out longer than a datagram
 	maxLength      int
 	includeInvalid bool
 	drop           bool // overflow: drop
