@@ -21,7 +21,7 @@ type Scans struct {
 	names   jsonscan.Names
 }
 
-// scanned is one text that was checked. Its members are those of Scans from from up to to: none when they were not kept.
+// scanned is one text that was checked. Its members are Scans.members[from:to], which is empty when they were not kept.
 type scanned struct {
 	text     string
 	shape    jsonscan.Shape
