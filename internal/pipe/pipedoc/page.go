@@ -59,8 +59,9 @@ PRI alone, or none of them. The vendor escapes nothing, and attackers write subj
 - A value ends only at a pipe that one of the vendor's keys and a colon follow directly.
 - A key that is repeated, or stands where the vendor does not write it, makes the record ` + "`ambiguous`" + `. The last one counts where text of an
   attacker's may stand before it; of datetime, Scan ID, Event, IP Address and the subject, name or URL, which stand before all of that, the first.
-- A line end inside a value ends the line where lines come over TCP without counts, or from files: what stands behind it is a record of its
-  own, mostly an ` + "`invalid`" + ` one, and what stands before it may be all forged behind the subject, name or URL.
+- A line end inside a value (a NUL, too, with Fluent Bit's ` + "`syslog`" + ` input) ends the line where lines come over TCP without counts, or from
+  files: what stands behind it is a record of its own, mostly an ` + "`invalid`" + ` one, and what stands before it may be all forged behind the
+  subject, name or URL.
 - A line of exactly the vendor's limit, 1,024 characters or bytes, is ` + "`truncated`" + `. So is one of 1,000 bytes or more without Sample, or with
   a verdict that an attacker might have written.
 - A verdict that was cut off or may be forged is ` + "`unknown`" + `, never clean. One that no attacker would write (MAL, BLK, SUS, SPM) stays,
