@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/siempipe/siempipe/internal/cputime"
+	"github.com/siempipe/siempipe/internal/liveheap"
 )
 
 // cut returns the raw texts of a payload, read in one go and byte by byte.
@@ -263,10 +263,7 @@ func TestMemory(t *testing.T) {
 			n, peak := 0, uint64(0)
 			err := Cut(bufio.NewReaderSize(r, chunkBytes), Options{}, func(Item) error { // r needs room for a record
 				if n++; n%20_000 == 0 {
-					runtime.GC() // what is garbage depends on the machine
-					var m runtime.MemStats
-					runtime.ReadMemStats(&m)
-					peak = max(peak, m.HeapAlloc)
+					peak = max(peak, liveheap.Bytes())
 				}
 				return nil
 			})

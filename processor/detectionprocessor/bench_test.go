@@ -3,7 +3,6 @@ package detectionprocessor
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processortest"
 
+	"github.com/siempipe/siempipe/internal/liveheap"
 	"github.com/siempipe/siempipe/processor/detectionprocessor/internal/metadata"
 )
 
@@ -50,12 +50,6 @@ func BenchmarkConsume(b *testing.B) {
 // TestMemoryIsBounded sends matches of ever new principals, as somebody who wants to fill the memory would.
 func TestMemoryIsBounded(t *testing.T) {
 	p := newBench(t, func(c *Config) { c.MaxWindowBytes = 1 << 20 })
-	heap := func() uint64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
 	send := func(from, n int) {
 		for i := from; i < from+n; i += 100 {
 			var events []event
@@ -68,9 +62,9 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 	}
 	send(0, 4_000)
-	before := heap()
+	before := liveheap.Bytes()
 	send(4_000, 8_000)
-	after := heap()
+	after := liveheap.Bytes()
 	_, bytes, counts := p.(*detection).detector.Windows().Len()
 	require.LessOrEqual(t, bytes, int64(1<<20))
 	require.Positive(t, counts.Evicted)

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/siempipe/siempipe/internal/cputime"
+	"github.com/siempipe/siempipe/internal/liveheap"
 	"github.com/siempipe/siempipe/internal/record"
 )
 
@@ -125,13 +125,11 @@ func BenchmarkRecord(b *testing.B) {
 			b.SetBytes(int64(bytes / max(b.N, 1)))
 			require.Equal(b, n, count.n, "nothing is new")
 			require.NoError(b, r.tracker.Close(b.Context()))
-			runtime.GC()
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
+			heap := liveheap.Bytes()
 			b.ReportMetric(float64(cpu.Nanoseconds())/float64(b.N), "cpu-ns/op")
 			b.ReportMetric(float64(took.Nanoseconds())/float64(n), "new-ns/op")
 			b.ReportMetric(float64(diskBytes(b, r.dir))/float64(n), "disk-B/finding")
-			b.ReportMetric(float64(m.HeapAlloc)/float64(n), "heap-B/finding")
+			b.ReportMetric(float64(heap)/float64(n), "heap-B/finding")
 		})
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/siempipe/siempipe/internal/source"
+	"github.com/siempipe/siempipe/internal/unpack"
 )
 
 // Defaults, with what speaks for them.
@@ -260,6 +261,11 @@ func createDefaultConfig() component.Config {
 		ReadTimeout:       defaultReadTimeout,
 		ProgressInterval:  defaultProgressInterval,
 	}
+}
+
+// unpackLimit bounds an object after decompression.
+func (c *Config) unpackLimit() unpack.Limit {
+	return unpack.Limit{Bytes: c.MaxUnpackedSize, Setting: "max_unpacked_size"}
 }
 
 // Validate names every key that is wrong.

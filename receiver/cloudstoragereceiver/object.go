@@ -74,10 +74,6 @@ func (c *cloudStorage) countObject(ctx context.Context, what outcome) {
 	c.telemetry.ReceiverCloudStorageObjects.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", string(what)))))
 }
 
-func (c *Config) unpackLimit() unpack.Limit {
-	return unpack.Limit{Bytes: c.MaxUnpackedSize, Setting: "max_unpacked_size"}
-}
-
 func outcomeOf(err error) outcome {
 	var broken *unpack.Error
 	var refused *refusedError

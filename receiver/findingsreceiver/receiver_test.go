@@ -34,6 +34,7 @@ import (
 	"go.opentelemetry.io/collector/processor/processortest"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
+	"github.com/siempipe/siempipe/internal/liveheap"
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/internal/trial"
 	"github.com/siempipe/siempipe/processor/siemprocessor"
@@ -518,10 +519,7 @@ func TestMemory(t *testing.T) {
 	var taken, peak atomic.Uint64
 	next, err := consumer.NewLogs(func(_ context.Context, logs plog.Logs) error {
 		if taken.Add(uint64(logs.LogRecordCount()))%10_000 == 0 {
-			runtime.GC() // what is garbage depends on the machine
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			peak.Store(max(peak.Load(), m.HeapAlloc))
+			peak.Store(max(peak.Load(), liveheap.Bytes()))
 		}
 		return nil
 	})
@@ -550,11 +548,8 @@ func TestMemoryOfTheFew(t *testing.T) {
 	hundred := fmt.Sprintf(finding, "open") + strings.Repeat(fmt.Sprintf(finding, "dismissed"), hidden)
 
 	inUse := func() uint64 {
-		runtime.GC()
-		runtime.GC() // pools let go in the second
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
+		runtime.GC() // what pools keep goes with the next
+		return liveheap.Bytes()
 	}
 	before := inUse()
 	code, got, _ := post(t, url, &repeated{line: hundred, left: open})

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/extension/extensiontest"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 
+	"github.com/siempipe/siempipe/internal/liveheap"
 	"github.com/siempipe/siempipe/internal/perceptionpointtest"
 )
 
@@ -251,13 +251,7 @@ func TestTenMillionScans(t *testing.T) {
 	client, err := extension.(storage.Extension).GetClient(t.Context(), component.KindReceiver, diskID, "")
 	require.NoError(t, err)
 	store := checkpoint{client: client}
-	heap := func() uint64 {
-		runtime.GC()
-		var s runtime.MemStats
-		runtime.ReadMemStats(&s)
-		return s.HeapAlloc
-	}
-	before := heap()
+	before := liveheap.Bytes()
 	m := newMemory(bucketWidth(overlap*time.Second), perDay*2)
 	var st state
 	began, most := time.Now(), uint64(0)
@@ -273,10 +267,10 @@ func TestTenMillionScans(t *testing.T) {
 		require.Zero(t, early)
 		require.NoError(t, store.save(t.Context(), &st, m, change{added: added, dropped: dropped}))
 		if i%(perDay/10) == 0 {
-			most = max(most, heap()-before)
+			most = max(most, liveheap.Bytes()-before)
 		}
 	}
-	most = max(most, heap()-before)
+	most = max(most, liveheap.Bytes()-before)
 	took := time.Since(began)
 	assert.Less(t, m.n, perDay*11/10)
 	var size int64
