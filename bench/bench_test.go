@@ -13,13 +13,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/siempipe/siempipe/internal/format"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/source"
 )
 
 // TestFindings: generated findings are valid, of the size they are meant to have, and belong to as many accounts.
 func TestFindings(t *testing.T) {
-	parser, err := source.NewParser(source.Options{Format: "panoptica"})
+	parser, err := format.NewParser(format.Options{Format: "panoptica"})
 	require.NoError(t, err)
 	for _, size := range []int{300, 1135, 64_000} {
 		testFindings(t, parser, shape{records: 2000, bytes: size, accounts: 50})
@@ -27,7 +27,7 @@ func TestFindings(t *testing.T) {
 	assert.Equal(t, "500000 records, 1.1 KB, 50 accounts", shape{records: 500_000, bytes: 1135, accounts: 50}.String())
 }
 
-func testFindings(t *testing.T, parser *source.Parser, s shape) {
+func testFindings(t *testing.T, parser *format.Parser, s shape) {
 	accounts, ids := map[string]bool{}, map[string]bool{}
 	for i := range s.records {
 		line := s.appendFinding(nil, i)

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/siempipe/siempipe/internal/trial"
+	"github.com/siempipe/siempipe/internal/test/harness"
 )
 
 // bucketName is the bucket of every configuration.
@@ -31,7 +31,7 @@ type bucket struct {
 }
 
 func startBucket(binary, dir string) (*bucket, error) {
-	address, err := trial.FreeAddress()
+	address, err := harness.FreeAddress()
 	if err != nil {
 		return nil, err
 	}

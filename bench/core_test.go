@@ -7,9 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/valyala/fastjson"
 
+	"github.com/siempipe/siempipe/internal/format"
+	"github.com/siempipe/siempipe/internal/process"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/screen"
-	"github.com/siempipe/siempipe/internal/source"
 )
 
 // picked are the fields that a component which only routes findings would read.
@@ -27,9 +27,9 @@ func BenchmarkCore(b *testing.B) {
 	now := time.Now()
 
 	b.Run("siem", func(b *testing.B) {
-		parser, err := source.NewParser(source.Options{Format: "panoptica"})
+		parser, err := format.NewParser(format.Options{Format: "panoptica"})
 		require.NoError(b, err)
-		s := screen.Screen{Exclude: screen.Exclude{Dismissed: true, Snoozed: true}}
+		s := process.Screen{Exclude: process.Exclude{Dismissed: true, Snoozed: true}}
 		var rec record.Record
 		parser.Parse(raw, "", now, &rec)
 		require.Equal(b, record.SecurityFinding, rec.EventType, rec.Error)

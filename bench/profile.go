@@ -10,7 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"github.com/siempipe/siempipe/internal/trial"
+	"github.com/siempipe/siempipe/internal/test/harness"
 )
 
 // profiled is ours with net/http/pprof: a copy of ocb's sources and one more file.
@@ -50,7 +50,7 @@ func (r *runner) profile(ctx context.Context, sh shape, folder string) error {
 		if c.name == "B" {
 			continue
 		}
-		address, err := trial.FreeAddress()
+		address, err := harness.FreeAddress()
 		if err != nil {
 			return err
 		}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/siempipe/siempipe/internal/trial"
+	"github.com/siempipe/siempipe/internal/test/harness"
 )
 
 const (
@@ -63,7 +63,7 @@ func (r *runner) run(ctx context.Context, s setup, sh shape, w *window) (f figur
 
 	var ports [3]string
 	for i := range ports {
-		if ports[i], err = trial.FreeAddress(); err != nil {
+		if ports[i], err = harness.FreeAddress(); err != nil {
 			return f, err
 		}
 	}
@@ -95,7 +95,7 @@ func (r *runner) run(ctx context.Context, s setup, sh shape, w *window) (f figur
 		return f, err
 	}
 	defer log.Close()
-	collector, err := trial.Start(filepath.Join(r.root, s.binary), log, env, "--config", filepath.Join(r.root, "bench/configs", s.config))
+	collector, err := harness.Start(filepath.Join(r.root, s.binary), log, env, "--config", filepath.Join(r.root, "bench/configs", s.config))
 	if err != nil {
 		return f, err
 	}
@@ -149,7 +149,7 @@ func (r *runner) run(ctx context.Context, s setup, sh shape, w *window) (f figur
 }
 
 // wait waits until the collector says that it has sent n records.
-func wait(ctx context.Context, collector *trial.Collector, url string, n int) error {
+func wait(ctx context.Context, collector *harness.Collector, url string, n int) error {
 	seen, last := 0, time.Now()
 	for seen < n {
 		select {
@@ -159,7 +159,7 @@ func wait(ctx context.Context, collector *trial.Collector, url string, n int) er
 			return errors.New("the collector has ended")
 		case <-time.After(scrapeInterval):
 		}
-		metrics, err := trial.Scrape(url)
+		metrics, err := harness.Scrape(url)
 		if err != nil {
 			return err
 		}

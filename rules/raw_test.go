@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/siempipe/siempipe/internal/detect"
+	"github.com/siempipe/siempipe/internal/format"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/source"
 	"github.com/siempipe/siempipe/rules"
 )
 
@@ -59,13 +59,13 @@ func TestRawRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parser, err := source.NewParser(source.Options{Format: source.Auto})
+	parser, err := format.NewParser(format.Options{Format: format.Auto})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range tests {
 		var rec record.Record
-		parser.ParseIn(test.raw, source.Context{Format: test.format, Fields: test.fields, Received: time.Now()}, &rec)
+		parser.ParseIn(test.raw, format.Context{Format: test.format, Fields: test.fields, Received: time.Now()}, &rec)
 		if rec.EventType == record.Invalid {
 			t.Errorf("%s: %s", test.raw, rec.Error)
 			continue

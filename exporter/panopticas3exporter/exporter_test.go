@@ -26,8 +26,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/siempipe/siempipe/exporter/panopticas3exporter/internal/metadata"
-	"github.com/siempipe/siempipe/internal/objectstore"
-	"github.com/siempipe/siempipe/internal/otelrecord"
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
+	"github.com/siempipe/siempipe/internal/deliver/objectstore"
 	"github.com/siempipe/siempipe/internal/record"
 )
 
@@ -56,7 +56,7 @@ func start(t *testing.T, cfg *Config) exporter.Logs {
 func put(logs plog.Logs, recs ...record.Record) {
 	records := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
 	for i := range recs {
-		otelrecord.Write(&recs[i], records.AppendEmpty())
+		logrecord.Write(&recs[i], records.AppendEmpty())
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 
 	"github.com/siempipe/siempipe/exporter/panopticas3exporter/internal/metadata"
-	"github.com/siempipe/siempipe/internal/otelqueue"
+	"github.com/siempipe/siempipe/internal/collector/queue"
 )
 
 // NewFactory returns the factory of the panoptica_s3 exporter.
@@ -42,7 +42,7 @@ func newExporter(ctx context.Context, set exporter.Settings, cfg *Config, w *wri
 		return nil, err
 	}
 	return &splitter{
-		Logs: otelqueue.Logs{Logs: inner}, byExport: cfg.PartitionTime == partitionByExport, eventType: cfg.EventType, limits: most,
+		Logs: queue.Logs{Logs: inner}, byExport: cfg.PartitionTime == partitionByExport, eventType: cfg.EventType, limits: most,
 		now: time.Now, writer: w,
 	}, nil
 }

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/siempipe/siempipe/internal/objectstore"
+	"github.com/siempipe/siempipe/internal/deliver/objectstore"
 )
 
 // grouper gathers records in order of arrival and makes requests of them, in which they are by partition. It keeps its room

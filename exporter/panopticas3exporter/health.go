@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 
-	"github.com/siempipe/siempipe/internal/objectstore"
+	"github.com/siempipe/siempipe/internal/deliver/objectstore"
 )
 
 // health tells the Collector whether the store works, and during a shutdown decides for how long one that does not is still tried.

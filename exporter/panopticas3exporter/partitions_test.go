@@ -21,7 +21,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/siempipe/siempipe/exporter/panopticas3exporter/internal/metadata"
-	"github.com/siempipe/siempipe/internal/objectstore"
+	"github.com/siempipe/siempipe/internal/deliver/objectstore"
 	"github.com/siempipe/siempipe/internal/record"
 )
 

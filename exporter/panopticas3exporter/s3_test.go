@@ -21,13 +21,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/siempipe/siempipe/internal/objectstore"
+	"github.com/siempipe/siempipe/internal/deliver/objectstore"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/testpeer"
+	"github.com/siempipe/siempipe/internal/test/peers"
 )
 
 // onBucket is the default configuration on a bucket of the server, in a hurry.
-func onBucket(server *testpeer.S3, bucket string) *Config {
+func onBucket(server *peers.S3, bucket string) *Config {
 	cfg := createDefaultConfig().(*Config)
 	cfg.Bucket, cfg.Region, cfg.Endpoint, cfg.ForcePathStyle = bucket, server.Region, server.Endpoint, true
 	cfg.QueueConfig.Get().Batch.Get().FlushTimeout = 50 * time.Millisecond
@@ -39,19 +39,19 @@ func onBucket(server *testpeer.S3, bucket string) *Config {
 // around midnight UTC, through queue, batcher and retry to a server of whose answers one in eight is lost, before or after
 // it has stored, and one in sixteen is 503. Each record must be there exactly once, under its own key.
 func TestEachRecordOnceInABrokenBucket(t *testing.T) {
-	server := testpeer.StartS3(t)
+	server := peers.StartS3(t)
 	server.CreateBucket(t, "lake")
-	proxy := testpeer.StartProxy(t, server.Endpoint)
-	var faults [testpeer.CutAfter + 1]atomic.Int64
-	proxy.Fault = func(*http.Request) testpeer.Fault {
-		f := testpeer.Pass
+	proxy := peers.StartProxy(t, server.Endpoint)
+	var faults [peers.CutAfter + 1]atomic.Int64
+	proxy.Fault = func(*http.Request) peers.Fault {
+		f := peers.Pass
 		switch rand.IntN(16) {
 		case 0:
-			f = testpeer.Cut
+			f = peers.Cut
 		case 1:
-			f = testpeer.CutAfter
+			f = peers.CutAfter
 		case 2:
-			f = testpeer.SlowDown
+			f = peers.SlowDown
 		}
 		faults[f].Add(1)
 		return f
@@ -114,20 +114,20 @@ func TestEachRecordOnceInABrokenBucket(t *testing.T) {
 		assert.Positive(t, faults[f].Load(), "fault %d", f)
 	}
 	t.Logf("%d records in %d objects; requests: %d passed, %d 503, %d cut before, %d cut after they were stored",
-		len(seen), len(objects), faults[testpeer.Pass].Load(), faults[testpeer.SlowDown].Load(), faults[testpeer.Cut].Load(), faults[testpeer.CutAfter].Load())
+		len(seen), len(objects), faults[peers.Pass].Load(), faults[peers.SlowDown].Load(), faults[peers.Cut].Load(), faults[peers.CutAfter].Load())
 }
 
 // TestLostAnswerLeavesOneObject: the server stores and the connection breaks, of one request and of each request of a
 // multipart upload.
 func TestLostAnswerLeavesOneObject(t *testing.T) {
-	server := testpeer.StartS3(t)
+	server := peers.StartS3(t)
 	server.CreateBucket(t, "lake")
 	for name, size := range map[string]int{"one request": 100, "parts": 20 << 20} {
 		t.Run(name, func(t *testing.T) {
-			proxy := testpeer.StartProxy(t, server.Endpoint)
+			proxy := peers.StartProxy(t, server.Endpoint)
 			var mu sync.Mutex
 			broken := map[string]bool{}
-			proxy.Fault = func(r *http.Request) testpeer.Fault {
+			proxy.Fault = func(r *http.Request) peers.Fault {
 				mu.Lock()
 				defer mu.Unlock()
 				kind := r.Method + r.URL.Query().Get("partNumber")
@@ -135,10 +135,10 @@ func TestLostAnswerLeavesOneObject(t *testing.T) {
 					kind += "create"
 				}
 				if broken[kind] {
-					return testpeer.Pass
+					return peers.Pass
 				}
 				broken[kind] = true
-				return testpeer.CutAfter
+				return peers.CutAfter
 			}
 			cfg := onBucket(server, "lake")
 			cfg.Endpoint, cfg.Root = proxy.URL, strings.ReplaceAll(name, " ", "-")
@@ -171,7 +171,7 @@ func TestLostAnswerLeavesOneObject(t *testing.T) {
 
 // TestSlowDownBacksOff: each 503 doubles the wait, and one with Retry-After is obeyed.
 func TestSlowDownBacksOff(t *testing.T) {
-	server := testpeer.StartS3(t)
+	server := peers.StartS3(t)
 	for name, c := range map[string]struct {
 		retryAfter string
 		waits      []time.Duration // at least, between the attempts
@@ -181,19 +181,19 @@ func TestSlowDownBacksOff(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server.CreateBucket(t, name)
-			proxy := testpeer.StartProxy(t, server.Endpoint)
+			proxy := peers.StartProxy(t, server.Endpoint)
 			proxy.RetryAfter = c.retryAfter
 			const each = 2 // requests of one attempt: the SDK tries once more at once
 			var mu sync.Mutex
 			var at []time.Time
-			proxy.Fault = func(*http.Request) testpeer.Fault {
+			proxy.Fault = func(*http.Request) peers.Fault {
 				mu.Lock()
 				defer mu.Unlock()
 				at = append(at, time.Now())
 				if len(at) <= each*len(c.waits) {
-					return testpeer.SlowDown
+					return peers.SlowDown
 				}
-				return testpeer.Pass
+				return peers.Pass
 			}
 			cfg := onBucket(server, name)
 			cfg.Endpoint = proxy.URL
@@ -214,11 +214,11 @@ func TestSlowDownBacksOff(t *testing.T) {
 
 // TestHeaders: what the settings say is on the wire, under the signature, and the server took it.
 func TestHeaders(t *testing.T) {
-	server := testpeer.StartS3(t)
+	server := peers.StartS3(t)
 	server.CreateBucket(t, "lake")
 	for name, size := range map[string]int{"one request": 100, "parts": 9 << 20} {
 		t.Run(name, func(t *testing.T) {
-			proxy := testpeer.StartProxy(t, server.Endpoint)
+			proxy := peers.StartProxy(t, server.Endpoint)
 			cfg := onBucket(server, "lake")
 			cfg.Endpoint = proxy.URL
 			cfg.SSE.Type, cfg.SSE.KMSKeyID = objectstore.SSEKMS, "alias/siem"
@@ -267,7 +267,7 @@ func TestHeaders(t *testing.T) {
 // TestAccess: each way to say who we are ends in an object that this user stored, or in a message that says what is missing.
 func TestAccess(t *testing.T) {
 	const role = "arn:aws:iam::111122223333:role/siempipe"
-	server := testpeer.StartS3(t)
+	server := peers.StartS3(t)
 	server.CreateBucket(t, "lake")
 	user := server.CreateUser(t, "writer")
 	require.NoError(t, server.PutPolicy("lake", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["writer"]},
@@ -281,7 +281,7 @@ func TestAccess(t *testing.T) {
 		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
 		return name
 	}
-	keys := func(u testpeer.User) string {
+	keys := func(u peers.User) string {
 		return fmt.Sprintf("aws_access_key_id = %s\naws_secret_access_key = %s\n", u.AccessKey, u.SecretKey)
 	}
 	for name, c := range map[string]struct {
@@ -298,33 +298,33 @@ func TestAccess(t *testing.T) {
 			t.Setenv("AWS_PROFILE", "siem")
 		}, ""},
 		"role": {func(t *testing.T, cfg *Config) {
-			sts := testpeer.StartSTS(t, user)
+			sts := peers.StartSTS(t, user)
 			sts.RoleARN, sts.SessionName = role, "collector-7"
 			cfg.RoleARN, cfg.SessionName = role, "collector-7"
 		}, ""},
 		"role with external ID": {func(t *testing.T, cfg *Config) {
-			testpeer.StartSTS(t, user).ExternalID = "customer-42"
+			peers.StartSTS(t, user).ExternalID = "customer-42"
 			cfg.RoleARN, cfg.ExternalID = role, "customer-42"
 		}, ""},
 		"role with the wrong external ID": {func(t *testing.T, cfg *Config) {
-			testpeer.StartSTS(t, user).ExternalID = "customer-42"
+			peers.StartSTS(t, user).ExternalID = "customer-42"
 			cfg.RoleARN, cfg.ExternalID = role, "customer-43"
 		}, "external_id"},
 		"web identity": {func(t *testing.T, _ *Config) {
 			none(t)
-			testpeer.StartSTS(t, user).Token = "eyJ.token"
+			peers.StartSTS(t, user).Token = "eyJ.token"
 			t.Setenv("AWS_ROLE_ARN", role)
 			t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", file(t, "eyJ.token"))
 		}, ""},
 		"web identity that is refused": {func(t *testing.T, _ *Config) {
 			none(t)
-			testpeer.StartSTS(t, user).Token = "eyJ.token"
+			peers.StartSTS(t, user).Token = "eyJ.token"
 			t.Setenv("AWS_ROLE_ARN", role)
 			t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", file(t, "other"))
 		}, "AWS_WEB_IDENTITY_TOKEN_FILE"},
 		"web identity, then a role": {func(t *testing.T, cfg *Config) {
 			none(t)
-			testpeer.StartSTS(t, user).Token = "eyJ.token"
+			peers.StartSTS(t, user).Token = "eyJ.token"
 			t.Setenv("AWS_ROLE_ARN", role)
 			t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", file(t, "eyJ.token"))
 			cfg.RoleARN = "arn:aws:iam::444455556666:role/bucket"
@@ -338,7 +338,7 @@ func TestAccess(t *testing.T) {
 		"another's bucket":   {func(_ *testing.T, cfg *Config) { cfg.ExpectedBucketOwner = "999999999999" }, "expected_bucket_owner"},
 		"unknown access key": {func(t *testing.T, _ *Config) { t.Setenv("AWS_ACCESS_KEY_ID", "nobody") }, "access key"},
 		"session that is over": {func(t *testing.T, cfg *Config) {
-			testpeer.StartSTS(t, user).SessionToken = "token"
+			peers.StartSTS(t, user).SessionToken = "token"
 			cfg.RoleARN = role
 		}, "session token"},
 		"more tags than ever": {func(_ *testing.T, cfg *Config) { cfg.Tags = map[string]string{strings.Repeat("k", 129): "v"} }, "tags"},

@@ -3,8 +3,8 @@ package panopticas3exporter
 import (
 	"testing"
 
-	"github.com/siempipe/siempipe/internal/configschema"
-	"github.com/siempipe/siempipe/internal/objectstore"
+	"github.com/siempipe/siempipe/internal/collector/configschema"
+	"github.com/siempipe/siempipe/internal/deliver/objectstore"
 )
 
 func TestConfigSchema(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/siempipe/siempipe/internal/objectstore"
-	"github.com/siempipe/siempipe/internal/otelrecord"
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
+	"github.com/siempipe/siempipe/internal/deliver/objectstore"
 	"github.com/siempipe/siempipe/internal/record"
 )
 
@@ -130,7 +130,7 @@ func (s *splitter) split(logs plog.Logs) []*request {
 }
 
 func (s *splitter) partitionOf(lr plog.LogRecord, rec *record.Record, at time.Time, days *objectstore.Days) objectstore.Partition {
-	if err := otelrecord.Read(lr, rec); err != nil { // a map that JSON cannot say: as much of it as text can
+	if err := logrecord.Read(lr, rec); err != nil { // a map that JSON cannot say: as much of it as text can
 		rec.Body = lr.Body().AsString()
 	}
 	if s.eventType != "" {

@@ -19,7 +19,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/siempipe/siempipe/exporter/panopticas3exporter/internal/metadata"
-	"github.com/siempipe/siempipe/internal/testpeer"
+	"github.com/siempipe/siempipe/internal/test/peers"
 )
 
 // watching is a host that keeps what is reported.
@@ -63,7 +63,7 @@ func startWatched(t *testing.T, cfg *Config) (*splitter, *watching, *observer.Ob
 
 // TestStatus: the collector's health says what is missing, says the next thing once that was mended, and is well at the end.
 func TestStatus(t *testing.T) {
-	server := testpeer.StartS3(t)
+	server := peers.StartS3(t)
 	writer := server.CreateUser(t, "writer")
 	t.Setenv("AWS_ACCESS_KEY_ID", writer.AccessKey)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", writer.SecretKey)
@@ -96,7 +96,7 @@ func TestStatus(t *testing.T) {
 // refuses does not keep the collector from starting.
 func TestTestMessage(t *testing.T) {
 	t.Run("stored in a bucket", func(t *testing.T) {
-		server := testpeer.StartS3(t)
+		server := peers.StartS3(t)
 		server.CreateBucket(t, "lake")
 		cfg := onBucket(server, "lake")
 		cfg.TestMessage, cfg.Root = testOnStart, "evidence/siem"
@@ -134,16 +134,16 @@ func TestTestMessage(t *testing.T) {
 		assert.Contains(t, found[0].ContextMap()["error"], want)
 		stop(t, e)
 	}
-	t.Run("no bucket", func(t *testing.T) { refused(t, onBucket(testpeer.StartS3(t), "lake"), "create the bucket") })
+	t.Run("no bucket", func(t *testing.T) { refused(t, onBucket(peers.StartS3(t), "lake"), "create the bucket") })
 	t.Run("nobody there", func(t *testing.T) {
-		cfg := onBucket(testpeer.StartS3(t), "lake")
-		cfg.Endpoint = "http://" + testpeer.FreeAddress(t)
+		cfg := onBucket(peers.StartS3(t), "lake")
+		cfg.Endpoint = "http://" + peers.FreeAddress(t)
 		refused(t, cfg, "connection refused")
 	})
 	t.Run("no answer", func(t *testing.T) {
-		server := testpeer.StartS3(t)
+		server := peers.StartS3(t)
 		server.CreateBucket(t, "lake")
-		toxi := testpeer.StartToxiproxy(t, server.Endpoint)
+		toxi := peers.StartToxiproxy(t, server.Endpoint)
 		toxi.Add(t, "timeout", "upstream", 1, map[string]any{"timeout": 0}) // takes everything and passes nothing on
 		cfg := onBucket(server, "lake")
 		cfg.Endpoint, cfg.TimeoutConfig.Timeout = toxi.URL, 2*time.Second

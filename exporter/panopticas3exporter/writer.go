@@ -17,8 +17,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/siempipe/siempipe/exporter/panopticas3exporter/internal/metadata"
-	"github.com/siempipe/siempipe/internal/objectstore"
-	"github.com/siempipe/siempipe/internal/otelmeter"
+	"github.com/siempipe/siempipe/internal/collector/meter"
+	"github.com/siempipe/siempipe/internal/deliver/objectstore"
 )
 
 // maxPooledLines is how large a buffer of lines is kept between batches. A larger one takes the place of the records, so that
@@ -42,7 +42,7 @@ type writer struct {
 }
 
 func newWriter(set exporter.Settings, cfg *Config) (*writer, error) {
-	telemetry, err := metadata.NewTelemetryBuilder(otelmeter.Labeled(set.TelemetrySettings, component.KindExporter, set.ID))
+	telemetry, err := metadata.NewTelemetryBuilder(meter.Labeled(set.TelemetrySettings, component.KindExporter, set.ID))
 	if err != nil {
 		return nil, err
 	}

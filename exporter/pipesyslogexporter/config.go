@@ -13,9 +13,9 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
-	"github.com/siempipe/siempipe/internal/pipe"
-	"github.com/siempipe/siempipe/internal/pipesend"
-	"github.com/siempipe/siempipe/internal/syslog"
+	"github.com/siempipe/siempipe/internal/deliver/pipesend"
+	"github.com/siempipe/siempipe/internal/deliver/syslog"
+	"github.com/siempipe/siempipe/internal/encode/pipe"
 )
 
 // Config is the configuration of the exporter. README.md describes each key.

@@ -7,7 +7,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/siempipe/siempipe/exporter/pipesyslogexporter/internal/metadata"
-	"github.com/siempipe/siempipe/internal/pipesend"
+	"github.com/siempipe/siempipe/internal/deliver/pipesend"
 )
 
 // report adds the counts of one batch to the metrics.

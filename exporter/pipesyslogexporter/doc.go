@@ -1,7 +1,7 @@
 // Package pipesyslogexporter sends records to a SIEM as pipe messages over syslog.
 //
-// It is the translation between the Collector and the core: messages are made by internal/pipe, headers and connections by
-// internal/syslog.
+// It is the translation between the Collector and the core: messages are made by internal/encode/pipe, headers and connections by
+// internal/deliver/syslog.
 package pipesyslogexporter
 
 //go:generate mdatagen metadata.yaml

@@ -16,9 +16,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/siempipe/siempipe/exporter/pipesyslogexporter/internal/metadata"
-	"github.com/siempipe/siempipe/internal/otelmeter"
-	"github.com/siempipe/siempipe/internal/pipesend"
-	"github.com/siempipe/siempipe/internal/syslog"
+	"github.com/siempipe/siempipe/internal/collector/meter"
+	"github.com/siempipe/siempipe/internal/deliver/pipesend"
+	"github.com/siempipe/siempipe/internal/deliver/syslog"
 )
 
 // pipeSyslog is the exporter: exporterhelper's queue and retry around push.
@@ -38,7 +38,7 @@ type pipeSyslog struct {
 }
 
 func newPipeSyslog(set exporter.Settings, c *Config) (*pipeSyslog, error) {
-	telemetry, err := metadata.NewTelemetryBuilder(otelmeter.Labeled(set.TelemetrySettings, component.KindExporter, set.ID))
+	telemetry, err := metadata.NewTelemetryBuilder(meter.Labeled(set.TelemetrySettings, component.KindExporter, set.ID))
 	if err != nil {
 		return nil, err
 	}

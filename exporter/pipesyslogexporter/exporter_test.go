@@ -27,10 +27,10 @@ import (
 
 	"github.com/siempipe/siempipe/exporter/pipesyslogexporter/internal/metadata"
 	"github.com/siempipe/siempipe/exporter/pipesyslogexporter/internal/metadatatest"
-	"github.com/siempipe/siempipe/internal/otelrecord"
-	"github.com/siempipe/siempipe/internal/pipe"
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
+	"github.com/siempipe/siempipe/internal/encode/pipe"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/testpeer"
+	"github.com/siempipe/siempipe/internal/test/peers"
 )
 
 var scanTime = time.Unix(1612422455, 630_000_000).UTC()
@@ -59,7 +59,7 @@ func logs(records ...record.Record) plog.Logs {
 	ld := plog.NewLogs()
 	sl := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
 	for i := range records {
-		otelrecord.Write(&records[i], sl.LogRecords().AppendEmpty())
+		logrecord.Write(&records[i], sl.LogRecords().AppendEmpty())
 	}
 	return ld
 }
@@ -392,7 +392,7 @@ func TestOnlyUnsentRecordsComeBack(t *testing.T) {
 }
 
 func TestPeerRestartedUnderLoad(t *testing.T) {
-	address := testpeer.FreeAddress(t) // which nobody else gets while the peer is away
+	address := peers.FreeAddress(t) // which nobody else gets while the peer is away
 	p := (&peer{listener: listen(t, address)}).start(t)
 	e := start(t, queued(address))
 	const rounds, each = 60, 50

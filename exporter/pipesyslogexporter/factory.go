@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/siempipe/siempipe/exporter/pipesyslogexporter/internal/metadata"
-	"github.com/siempipe/siempipe/internal/otelqueue"
+	"github.com/siempipe/siempipe/internal/collector/queue"
 )
 
 // NewFactory returns the factory of the pipe_syslog exporter.
@@ -32,6 +32,6 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	if err != nil {
 		return nil, err
 	}
-	e.Logs = otelqueue.Logs{Logs: inner}
+	e.Logs = queue.Logs{Logs: inner}
 	return e, nil
 }

@@ -23,7 +23,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/siempipe/siempipe/internal/testpeer"
+	"github.com/siempipe/siempipe/internal/test/peers"
 )
 
 // peer is a syslog server that keeps the messages it read whole.
@@ -46,7 +46,7 @@ const patience = time.Minute
 
 func listen(t *testing.T, address string) net.Listener {
 	t.Helper()
-	return testpeer.Listen(t, address)
+	return peers.Listen(t, address)
 }
 
 func (p *peer) start(t *testing.T) *peer {

@@ -3,9 +3,9 @@ package pipesyslogexporter
 import (
 	"testing"
 
-	"github.com/siempipe/siempipe/internal/configschema"
-	"github.com/siempipe/siempipe/internal/pipe"
-	"github.com/siempipe/siempipe/internal/syslog"
+	"github.com/siempipe/siempipe/internal/collector/configschema"
+	"github.com/siempipe/siempipe/internal/deliver/syslog"
+	"github.com/siempipe/siempipe/internal/encode/pipe"
 )
 
 func TestConfigSchema(t *testing.T) {

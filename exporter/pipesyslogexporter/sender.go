@@ -3,10 +3,10 @@ package pipesyslogexporter
 import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/siempipe/siempipe/internal/otelrecord"
-	"github.com/siempipe/siempipe/internal/pipesend"
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
+	"github.com/siempipe/siempipe/internal/deliver/pipesend"
+	"github.com/siempipe/siempipe/internal/deliver/syslog"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/syslog"
 )
 
 // newSender makes one connection to be. One push has it at a time.
@@ -21,4 +21,4 @@ type batch []plog.LogRecord
 
 func (b batch) Len() int { return len(b) }
 
-func (b batch) Read(i int, rec *record.Record) error { return otelrecord.Read(b[i], rec) }
+func (b batch) Read(i int, rec *record.Record) error { return logrecord.Read(b[i], rec) }

@@ -13,11 +13,11 @@ import (
 
 	"github.com/fluent/fluent-bit-go/output"
 
-	"github.com/siempipe/siempipe/internal/cputime"
-	"github.com/siempipe/siempipe/internal/msgpacktest"
-	"github.com/siempipe/siempipe/internal/objectstore"
-	"github.com/siempipe/siempipe/internal/pipe"
-	"github.com/siempipe/siempipe/internal/syslog"
+	"github.com/siempipe/siempipe/internal/deliver/objectstore"
+	"github.com/siempipe/siempipe/internal/deliver/syslog"
+	"github.com/siempipe/siempipe/internal/encode/pipe"
+	"github.com/siempipe/siempipe/internal/test/measure"
+	"github.com/siempipe/siempipe/internal/test/msgpack"
 )
 
 // benchRecord is a finding of 1.1 KB.
@@ -30,8 +30,8 @@ const benchRecords = 2000 // in a chunk of about 2 MB, which is Fluent Bit's ave
 func benchChunks() map[string][]byte {
 	chunks := make(map[string][]byte)
 	for range benchRecords {
-		chunks["line"] = msgpacktest.AppendRaw(chunks["line"], at, "log", benchRecord)
-		chunks["map"] = msgpacktest.AppendStructured(chunks["map"], at, benchRecord)
+		chunks["line"] = msgpack.AppendRaw(chunks["line"], at, "log", benchRecord)
+		chunks["map"] = msgpack.AppendStructured(chunks["map"], at, benchRecord)
 	}
 	return chunks
 }
@@ -39,7 +39,7 @@ func benchChunks() map[string][]byte {
 // perRecord says what one record costs, in time that passed and in processor time, which other processes do not lengthen.
 func perRecord(b *testing.B, before time.Duration) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*benchRecords), "ns/record")
-	b.ReportMetric(float64(cputime.Used(b)-before)/float64(b.N*benchRecords), "cpu-ns/record")
+	b.ReportMetric(float64(measure.CPU(b)-before)/float64(b.N*benchRecords), "cpu-ns/record")
 }
 
 // BenchmarkChunk makes records of a chunk: MessagePack, JSON, parsed and checked against the schema.
@@ -55,7 +55,7 @@ func BenchmarkChunk(b *testing.B) {
 			}
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
-			before := cputime.Used(b)
+			before := measure.CPU(b)
 			for b.Loop() {
 				w.run(data, a)
 			}
@@ -74,7 +74,7 @@ func BenchmarkChunkToJSON(b *testing.B) {
 			var c chunk
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
-			before := cputime.Used(b)
+			before := measure.CPU(b)
 			for b.Loop() {
 				c.reset(data)
 				n := 0
@@ -98,7 +98,7 @@ func BenchmarkLibraryToJSON(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
-			before := cputime.Used(b)
+			before := measure.CPU(b)
 			for b.Loop() {
 				dec := output.NewDecoder(unsafe.Pointer(&data[0]), len(data))
 				n := 0
@@ -162,7 +162,7 @@ func BenchmarkFlush(b *testing.B) {
 			}
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
-			before := cputime.Used(b)
+			before := measure.CPU(b)
 			for b.Loop() {
 				if i.Flush("tag", data) != OK {
 					b.Fatal("not delivered")
@@ -208,7 +208,7 @@ func BenchmarkMessages(b *testing.B) {
 			}
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
-			before := cputime.Used(b)
+			before := measure.CPU(b)
 			for b.Loop() {
 				messages()
 			}
@@ -243,7 +243,7 @@ func BenchmarkFlushSyslog(b *testing.B) {
 			i, _ := instance(b, keys{"output": "syslog", "endpoint": l.Addr().String(), "tls_insecure": "on", "max_message_length": "4096"})
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
-			before := cputime.Used(b)
+			before := measure.CPU(b)
 			for b.Loop() {
 				if i.Flush("tag", data) != OK {
 					b.Fatal("not delivered")

@@ -7,11 +7,11 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/siempipe/siempipe/fluentbit/msgpackjson"
+	"github.com/siempipe/siempipe/internal/format"
 	"github.com/siempipe/siempipe/internal/jsonscan"
-	"github.com/siempipe/siempipe/internal/msgpackjson"
-	"github.com/siempipe/siempipe/internal/pipe"
+	"github.com/siempipe/siempipe/internal/perceptionpoint"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/source"
 )
 
 // chunk reads the events of one chunk: [EventTime, body] or [[EventTime, metadata], body], one after another. Its texts
@@ -24,7 +24,7 @@ type chunk struct {
 	arena     []byte    // JSON of structured events
 
 	// object is what is known of the text of the last event, until the next one.
-	object  source.Object
+	object  format.Object
 	members []jsonscan.Member
 	names   msgpackjson.Names
 	writer  msgpackjson.Writer
@@ -48,7 +48,7 @@ func (c *chunk) reset(data []byte) {
 	}
 	c.data, c.at, c.last, c.arena = data, 0, time.Time{}, c.arena[:0]
 	clear(c.members[:cap(c.members)])
-	c.members, c.object = c.members[:0], source.Object{}
+	c.members, c.object = c.members[:0], format.Object{}
 }
 
 // text is b as a string that shares its bytes: nothing may write to them while it is in use.
@@ -121,7 +121,7 @@ func (c *chunk) setBroken(e *event, start, end int, at time.Time, why string) {
 	if at.IsZero() {
 		at = c.last
 	}
-	c.object = source.Object{}
+	c.object = format.Object{}
 	*e = event{raw: text(c.data[start:end]), broken: why, time: at, format: e.format}
 	c.at = end
 }
@@ -129,7 +129,7 @@ func (c *chunk) setBroken(e *event, start, end int, at time.Time, why string) {
 // read reads the event at c.at. An error without e.broken says that there is no event; e.time then still is what is
 // known of it.
 func (c *chunk) read(e *event) (marker bool, end int, err error) {
-	*e, c.object = event{}, source.Object{}
+	*e, c.object = event{}, format.Object{}
 	b := c.data
 	outer, err := msgpackjson.Read(b, c.at)
 	if err != nil {
@@ -304,7 +304,7 @@ func (c *chunk) readBody(e *event, start int, head msgpackjson.Token) (end int, 
 	out = append(out, '}')
 	c.arena, e.raw = out, text(out[from:])
 	if !c.writer.Doubtful && len(c.members) > 0 {
-		c.object = source.Object{Members: c.members, Shape: shape}
+		c.object = format.Object{Members: c.members, Shape: shape}
 	}
 	return i, nil
 }
@@ -372,7 +372,7 @@ func (c *chunk) use(name []byte, value msgpackjson.Token, b []byte, members int)
 		if members == 1 {
 			return wins
 		}
-		if raw := bytes.TrimLeft(b[value.Data:value.Next], " \t\r\n"); len(raw) > 0 && raw[0] == '{' || pipe.IsLine(text(raw)) {
+		if raw := bytes.TrimLeft(b[value.Data:value.Next], " \t\r\n"); len(raw) > 0 && raw[0] == '{' || perceptionpoint.IsLine(text(raw)) {
 			return unlessLog
 		}
 	}

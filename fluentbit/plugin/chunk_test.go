@@ -11,11 +11,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/siempipe/siempipe/internal/fluenttest"
+	"github.com/siempipe/siempipe/fluentbit/msgpackjson"
+	"github.com/siempipe/siempipe/internal/encode/pipe"
 	"github.com/siempipe/siempipe/internal/jsonscan"
-	"github.com/siempipe/siempipe/internal/msgpackjson"
-	"github.com/siempipe/siempipe/internal/msgpacktest"
-	"github.com/siempipe/siempipe/internal/pipe"
+	"github.com/siempipe/siempipe/internal/test/fluentbit"
+	"github.com/siempipe/siempipe/internal/test/msgpack"
 )
 
 const chunksDir = "../../testdata/fluentbit"
@@ -43,13 +43,13 @@ func unhex(t testing.TB, text string) []byte {
 
 // TestRecordedChunks: the recorded buffers hold what their senders meant.
 func TestRecordedChunks(t *testing.T) {
-	chunks, err := fluenttest.Chunks(chunksDir)
+	chunks, err := fluentbit.Chunks(chunksDir)
 	require.NoError(t, err)
 	for _, c := range chunks {
-		var got []fluenttest.Record
+		var got []fluentbit.Record
 		for _, e := range read(c.Data, "") {
 			assert.Empty(t, e.broken, c.Name)
-			got = append(got, fluenttest.Record{Received: e.time, Raw: e.raw})
+			got = append(got, fluentbit.Record{Received: e.time, Raw: e.raw})
 		}
 		assert.Equal(t, c.Records, got, c.Name)
 	}
@@ -84,7 +84,7 @@ func TestEvents(t *testing.T) {
 		{"message as a field", head + "82 a76d657373616765 a26869 a161 01", "", raw(`{"message":"hi","a":1}`)},
 		{"JSON under message", head + "82 a76d657373616765 a4207b7d0a a161 01", "", raw(" {}\n")},
 		{"log before message", head + "82 a76d657373616765 a27b7d a36c6f67 a26869", "", raw("hi")},
-		{"a pipe line under message", head + "82 a76d657373616765 " + hex.EncodeToString(msgpacktest.AppendString(nil, pipeLine)) + " a161 01", "", raw(pipeLine)},
+		{"a pipe line under message", head + "82 a76d657373616765 " + hex.EncodeToString(msgpack.AppendString(nil, pipeLine)) + " a161 01", "", raw(pipeLine)},
 		{"record_key", head + "82 a161 01 a16b a26869", "k", raw("hi")},
 		{"record_key of an object", head + "82 a161 01 a16b 81 a162 02", "k", raw(`{"b":2}`)},
 		{"record_key of a number", head + "82 a161 01 a16b 02", "k", raw(`{"a":1,"k":2}`)},
@@ -100,7 +100,7 @@ func TestEvents(t *testing.T) {
 			if c.want.broken != "" {
 				c.want.raw = string(in)
 			}
-			good := msgpacktest.AppendRaw(nil, at, "log", "neighbour")
+			good := msgpack.AppendRaw(nil, at, "log", "neighbour")
 			got := read(append(append(bytes.Clone(good), in...), good...), c.key)
 			neighbour := event{raw: "neighbour", time: at}
 			if c.key != "" {
@@ -116,7 +116,7 @@ const pipeLine = "datetime:1612422455.63|Scan ID:000176_1_x|Event:Email Scanned|
 
 // TestNoEvents: what is well-formed and no event is kept as one broken record, and what stands behind it is read.
 func TestNoEvents(t *testing.T) {
-	good := msgpacktest.AppendRaw(nil, at, "log", "good")
+	good := msgpack.AppendRaw(nil, at, "log", "good")
 	for _, bad := range []string{
 		"01", "c0 c0 c0", "a3616263", "91 01", "93 01 02 80", "92 01 02", "92 a161 80", "92 92 01 80 01", "92 91 01 80", "92 93 01 80 80 80", "80", "92 d70100000000 00000000 80",
 	} {
@@ -134,10 +134,10 @@ func TestCutChunks(t *testing.T) {
 	var data []byte
 	ends := []int{0}
 	for _, line := range []string{"one", `{"alert_id":"f"}`, strings.Repeat("x", 300)} {
-		data = msgpacktest.AppendRaw(data, at, "log", line)
+		data = msgpack.AppendRaw(data, at, "log", line)
 		ends = append(ends, len(data))
 	}
-	data = msgpacktest.AppendStructured(data, at, `{"a":[1,{"b":"c"}],"log":1}`)
+	data = msgpack.AppendStructured(data, at, `{"a":[1,{"b":"c"}],"log":1}`)
 	ends = append(ends, len(data))
 	for cut := range len(data) + 1 {
 		whole := 0
@@ -163,7 +163,7 @@ func TestGroupMarkersAreNoRecords(t *testing.T) {
 	var data []byte
 	for range 2 {
 		data = append(data, unhex(t, "92 92 d700 ffffffff 00000000 80 81 a161 01")...)
-		data = msgpacktest.AppendRaw(data, at, "log", "one")
+		data = msgpack.AppendRaw(data, at, "log", "one")
 		data = append(data, unhex(t, "92 92 d700 fffffffe 00000000 80 80")...)
 	}
 	assert.Equal(t, []event{{raw: "one", time: at}, {raw: "one", time: at}}, read(data, ""))
@@ -202,7 +202,7 @@ func TestObject(t *testing.T) {
 		`{"a":1,"b":"x","c":null,"d":[1,"\"",{"e":true}]}`, `{"a":"\n","b":{"c":[]},"c":"é","d":1.5}`, `{"b":1,"a":2}`, `{"b":1,"a":2}`,
 		`{"b":1,"a":2,"b":3}`, `{"\"":1,"é":2}`, `{"\"":1,"é":2}`, `{"message":"x","n":1}`, `{"message":"x","n":1}`, benchRecord, benchRecord,
 	} {
-		data = msgpacktest.AppendStructured(data, at.Add(time.Duration(i)), body)
+		data = msgpack.AppendStructured(data, at.Add(time.Duration(i)), body)
 	}
 	data = append(data, unhex(t, head+"82 a161 c403 010203 c401 62 d700 6553f100 075bcd15")...) // binary, a name in bytes, a time
 	data = append(data, unhex(t, head+"82 01 02 c3 04")...)                                     // a number and a boolean as names
@@ -237,7 +237,7 @@ func TestObject(t *testing.T) {
 
 // FuzzChunk: what is known of an event is what a scan finds, every byte of a chunk belongs to an event or a marker, and nothing makes it panic or go on for ever.
 func FuzzChunk(f *testing.F) {
-	chunks, err := fluenttest.Chunks(chunksDir)
+	chunks, err := fluentbit.Chunks(chunksDir)
 	require.NoError(f, err)
 	for _, c := range chunks {
 		f.Add(c.Data, "")
@@ -276,7 +276,7 @@ func FuzzChunk(f *testing.F) {
 
 // TestKnownBodies: what a worker knows of a body makes the message that a scan of it does.
 func TestKnownBodies(t *testing.T) {
-	chunks, err := fluenttest.Chunks(chunksDir)
+	chunks, err := fluentbit.Chunks(chunksDir)
 	require.NoError(t, err)
 	data := [][]byte{benchChunks()["map"], benchChunks()["line"]}
 	for _, c := range chunks {
@@ -288,9 +288,9 @@ func TestKnownBodies(t *testing.T) {
 		`{"alert_id":"b","severity":"Low","labels":[],"risk_params":{}}`, `{"alert_id":1}`, `{`, `{"message":"x"}`, `{"Scan ID":"s","Event":"Email Scanned","Subject":"x"}`, `datetime:1|Scan ID:s|Event:Email Scanned|Verdict:MAL`,
 	} {
 		for range 3 {
-			mixed = msgpacktest.AppendRaw(mixed, at, "log", body)
+			mixed = msgpack.AppendRaw(mixed, at, "log", body)
 			if body[0] == '{' && len(body) > 1 && i != 1 {
-				mixed = msgpacktest.AppendStructured(mixed, at, body)
+				mixed = msgpack.AppendStructured(mixed, at, body)
 			}
 		}
 	}

@@ -7,12 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/siempipe/siempipe/internal/objectstore"
-	"github.com/siempipe/siempipe/internal/pipe"
-	"github.com/siempipe/siempipe/internal/pipesend"
-	"github.com/siempipe/siempipe/internal/screen"
-	"github.com/siempipe/siempipe/internal/source"
-	"github.com/siempipe/siempipe/internal/syslog"
+	"github.com/siempipe/siempipe/internal/deliver/objectstore"
+	"github.com/siempipe/siempipe/internal/deliver/pipesend"
+	"github.com/siempipe/siempipe/internal/deliver/syslog"
+	"github.com/siempipe/siempipe/internal/encode/pipe"
+	"github.com/siempipe/siempipe/internal/format"
+	"github.com/siempipe/siempipe/internal/process"
 )
 
 // Values of keys.
@@ -37,8 +37,8 @@ type config struct {
 	recordKey string
 	timeout   time.Duration
 
-	source         source.Options
-	exclude        screen.Exclude
+	source         format.Options
+	exclude        process.Exclude
 	onInvalid      string
 	suppressions   string // path
 	reloadInterval time.Duration
@@ -116,7 +116,7 @@ func (c *config) validate() []error {
 	if c.source.MaxRecordBytes <= 0 {
 		bad("max_record_bytes", "%d, want more than 0", c.source.MaxRecordBytes)
 	}
-	if _, err := source.NewParser(c.source); err != nil && c.source.MaxRecordBytes > 0 {
+	if _, err := format.NewParser(c.source); err != nil && c.source.MaxRecordBytes > 0 {
 		bad("scan_severities, vpc_flow_fields", "%w", err) // the others were checked
 	}
 	if c.suppressions != "" && c.reloadInterval <= 0 {

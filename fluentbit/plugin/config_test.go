@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/siempipe/siempipe/internal/pipe"
+	"github.com/siempipe/siempipe/internal/encode/pipe"
 )
 
 // base is the least that each output needs.

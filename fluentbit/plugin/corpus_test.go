@@ -12,25 +12,25 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/siempipe/siempipe/internal/fluenttest"
+	"github.com/siempipe/siempipe/internal/format"
 	"github.com/siempipe/siempipe/internal/jsonscan"
-	"github.com/siempipe/siempipe/internal/msgpacktest"
-	"github.com/siempipe/siempipe/internal/source"
-	"github.com/siempipe/siempipe/internal/trial"
+	"github.com/siempipe/siempipe/internal/test/fluentbit"
+	"github.com/siempipe/siempipe/internal/test/harness"
+	"github.com/siempipe/siempipe/internal/test/msgpack"
 )
 
 // TestChunksGoldens: of the recorded buffers the plugin makes what the Collector makes of their records.
 func TestChunksGoldens(t *testing.T) {
-	chunks, err := fluenttest.Chunks(chunksDir)
+	chunks, err := fluentbit.Chunks(chunksDir)
 	require.NoError(t, err)
 	for _, c := range chunks {
 		t.Run(c.Name, func(t *testing.T) {
 			got := ""
-			for _, format := range fluenttest.Formats {
+			for _, format := range fluentbit.Formats {
 				dir := t.TempDir()
 				store, _ := instance(t, keys{"output": "directory", "directory": dir, "format": format})
 				assert.Equal(t, OK, store.Flush("tag", c.Data))
-				tree, err := fluenttest.Tree(dir)
+				tree, err := fluentbit.Tree(dir)
 				require.NoError(t, err)
 
 				address, received := listen(t)
@@ -40,7 +40,7 @@ func TestChunksGoldens(t *testing.T) {
 				})
 				assert.Equal(t, OK, siem.Flush("tag", c.Data))
 				_, want, _ := strings.Cut(golden(t, c.Name, format), "== syslog\n")
-				got += fluenttest.Part(format, tree, take(received, strings.Count(want, "\n")))
+				got += fluentbit.Part(format, tree, take(received, strings.Count(want, "\n")))
 			}
 			assert.Equal(t, golden(t, c.Name, ""), got)
 		})
@@ -63,7 +63,7 @@ func golden(t *testing.T, name, format string) string {
 
 // TestCorpus: every case of every format comes out as its golden says, as a line, and as a map where a map can hold it.
 func TestCorpus(t *testing.T) {
-	cases, err := trial.Corpus("../../testdata")
+	cases, err := harness.Corpus("../../testdata")
 	require.NoError(t, err)
 	when := time.Unix(1700000000, 0)
 	all := keys{"exclude_dismissed": "no", "exclude_snoozed": "no"}
@@ -76,19 +76,19 @@ func TestCorpus(t *testing.T) {
 			path := filepath.Join("../../testdata", c.Name)
 			raw, err := os.ReadFile(path + ".in")
 			require.NoError(t, err)
-			line := msgpacktest.AppendRaw(nil, when, "log", string(raw))
+			line := msgpack.AppendRaw(nil, when, "log", string(raw))
 			if fields, err := os.ReadFile(path + ".fields"); err == nil {
 				line = []byte{0x92, 0x92, 0xce, 0x65, 0x53, 0xf1, 0x00} // the same time, as an integer
-				line = msgpacktest.AppendString(append(line, 0x81), "siem.fields")
-				line = msgpacktest.AppendString(line, strings.TrimSpace(string(fields)))
-				line = msgpacktest.AppendString(msgpacktest.AppendString(append(line, 0x81), "log"), string(raw))
+				line = msgpack.AppendString(append(line, 0x81), "siem.fields")
+				line = msgpack.AppendString(line, strings.TrimSpace(string(fields)))
+				line = msgpack.AppendString(msgpack.AppendString(append(line, 0x81), "log"), string(raw))
 			}
 			key, err := os.ReadFile(path + ".key")
 			require.NoError(t, err)
 			chunks := map[string][]byte{"line": line}
 			if object := asMap(c.Input); object != nil && c.Golden.EventType != "invalid" {
 				structured++
-				chunks["map"] = append(msgpacktest.AppendHead(nil, when), object...)
+				chunks["map"] = append(msgpack.AppendHead(nil, when), object...)
 			}
 			format := c.Golden.Format
 			siem := byFormat[format]
@@ -102,7 +102,7 @@ func TestCorpus(t *testing.T) {
 				dir := t.TempDir()
 				store, _ := instance(t, all.with(keys{"output": "directory", "directory": dir, "format": format}))
 				require.Equal(t, OK, store.Flush("tag", chunk))
-				tree, err := fluenttest.Tree(dir)
+				tree, err := fluentbit.Tree(dir)
 				require.NoError(t, err)
 				assert.Equal(t, string(c.Golden.Body)+"\n", tree[strings.TrimSuffix(string(key), "\n")], form)
 				if c.Format != "aws.guardduty" { // whose rows are findings besides
@@ -132,8 +132,8 @@ func asMap(input string) []byte {
 			return nil
 		}
 	}
-	b := msgpacktest.AppendJSON(nil, input)
-	events := read(append(msgpacktest.AppendHead(nil, at), b...), "")
+	b := msgpack.AppendJSON(nil, input)
+	events := read(append(msgpack.AppendHead(nil, at), b...), "")
 	if len(events) != 1 || events[0].raw != input {
 		return nil
 	}
@@ -142,7 +142,7 @@ func asMap(input string) []byte {
 
 // TestScansAsFindings: with the key, scans come out as their other goldens say, and so do the findings beside log rows.
 func TestScansAsFindings(t *testing.T) {
-	cases, err := trial.Corpus("../../testdata")
+	cases, err := harness.Corpus("../../testdata")
 	require.NoError(t, err)
 	seen := 0
 	for i := range cases {
@@ -153,10 +153,10 @@ func TestScansAsFindings(t *testing.T) {
 		seen++
 		dir := t.TempDir()
 		store, _ := instance(t, keys{"output": "directory", "directory": dir, "scans_as_findings": "on", "exclude_dismissed": "off", "exclude_snoozed": "off", "format": cases[i].Golden.Format})
-		require.Equal(t, OK, store.Flush("tag", msgpacktest.AppendRaw(nil, time.Unix(1700000000, 0), "log", cases[i].Input)))
-		tree, err := fluenttest.Tree(dir)
+		require.Equal(t, OK, store.Flush("tag", msgpack.AppendRaw(nil, time.Unix(1700000000, 0), "log", cases[i].Input)))
+		tree, err := fluentbit.Tree(dir)
 		require.NoError(t, err)
-		var golden trial.Golden
+		var golden harness.Golden
 		require.NoError(t, json.Unmarshal(want, &golden))
 		made := 0
 		for key, content := range tree { // a row of GuardDuty stays beside its finding
@@ -172,12 +172,12 @@ func TestScansAsFindings(t *testing.T) {
 
 // TestCorpusInOneChunk: all of the corpus in one chunk, in any order, is the same records, and none takes another with it.
 func TestCorpusInOneChunk(t *testing.T) {
-	cases, err := trial.Corpus("../../testdata")
+	cases, err := harness.Corpus("../../testdata")
 	require.NoError(t, err)
 	var data []byte
 	records := 0
 	for i := range cases {
-		data = msgpacktest.AppendRaw(data, at, "log", cases[i].Input)
+		data = msgpack.AppendRaw(data, at, "log", cases[i].Input)
 		records++
 		if i%7 == 0 {
 			data = append(data, 0xc0) // no event
@@ -189,7 +189,7 @@ func TestCorpusInOneChunk(t *testing.T) {
 	dir := t.TempDir()
 	i, _ := instance(t, keys{"output": "directory", "directory": dir, "exclude_dismissed": "no", "exclude_snoozed": "no"})
 	require.Equal(t, OK, i.Flush("tag", data))
-	tree, err := fluenttest.Tree(dir)
+	tree, err := fluentbit.Tree(dir)
 	require.NoError(t, err)
 	got := 0
 	for _, content := range tree {
@@ -203,7 +203,7 @@ func TestCorpusInOneChunk(t *testing.T) {
 
 // TestEveryFormatIsTaken: the formats of the core are those of the key.
 func TestEveryFormatIsTaken(t *testing.T) {
-	for _, format := range source.Names() {
+	for _, format := range format.Names() {
 		instance(t, keys{"output": "directory", "directory": t.TempDir(), "format": format})
 	}
 	assert.Equal(t, 1, bytes.Count([]byte(Keys[2].Type()), []byte("`auto`")))

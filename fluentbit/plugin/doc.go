@@ -5,8 +5,6 @@
 // reload has nothing of ours to leak.
 package plugin
 
-//go:generate go run ./pagedoc ../../docs/fluent-bit.md ../../examples/fluent-bit
-
 // Name is what users write as the name of the output.
 const Name = "siempipe"
 

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/siempipe/siempipe/internal/suppress"
+	"github.com/siempipe/siempipe/internal/process/suppress"
 )
 
 // Instance is one output of the host's configuration. Flush is safe for concurrent use; Close ends it.

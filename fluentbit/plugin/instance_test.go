@@ -15,18 +15,18 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/siempipe/siempipe/internal/fluenttest"
-	"github.com/siempipe/siempipe/internal/msgpacktest"
-	"github.com/siempipe/siempipe/internal/objectstore"
+	"github.com/siempipe/siempipe/internal/deliver/objectstore"
+	"github.com/siempipe/siempipe/internal/format"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/source"
-	"github.com/siempipe/siempipe/internal/testpeer"
+	"github.com/siempipe/siempipe/internal/test/fluentbit"
+	"github.com/siempipe/siempipe/internal/test/msgpack"
+	"github.com/siempipe/siempipe/internal/test/peers"
 )
 
 // findings is a chunk of findings of n accounts, each with several records.
 func findings(accounts, each int) (data []byte) {
 	for i := range accounts * each {
-		data = msgpacktest.AppendRaw(data, at.Add(time.Duration(i)*time.Millisecond), "log",
+		data = msgpack.AppendRaw(data, at.Add(time.Duration(i)*time.Millisecond), "log",
 			fmt.Sprintf(`{"alert_id":"f-%d","account_id":"%d","detection_timestamp":"2026-11-20T10:00:00Z"}`, i, i%accounts))
 	}
 	return data
@@ -117,8 +117,8 @@ func TestRetryKeepsTheDecisions(t *testing.T) {
 	}}
 	i, log := onStore(t, store, keys{"suppressions_file": rules, "partition_time": "export"})
 	i.now = func() time.Time { return now }
-	data := msgpacktest.AppendRaw(nil, time.Unix(0, 0), "log", `{"alert_id":"f-1"}`)
-	data = msgpacktest.AppendRaw(data, at, "log", `{"alert_id":"f-2","snoozed_until":"2126-11-21T00:00:00Z"}`)
+	data := msgpack.AppendRaw(nil, time.Unix(0, 0), "log", `{"alert_id":"f-1"}`)
+	data = msgpack.AppendRaw(data, at, "log", `{"alert_id":"f-2","snoozed_until":"2126-11-21T00:00:00Z"}`)
 	data = append(data, 0xc1)
 	require.Equal(t, Retry, i.Flush("tag", data))
 
@@ -131,7 +131,7 @@ func TestRetryKeepsTheDecisions(t *testing.T) {
 	}, without(store.put, "/invalid/"))
 	assert.Contains(t, keysOf(store.put), "Panoptica/invalid/2126-11-20/unknown/20231114T221320Z-", "the time of the event before it")
 
-	require.Equal(t, OK, i.Flush("tag", msgpacktest.AppendRaw(nil, at, "log", `{"alert_id":"f-3"}`)), "a new chunk has the new rules")
+	require.Equal(t, OK, i.Flush("tag", msgpack.AppendRaw(nil, at, "log", `{"alert_id":"f-3"}`)), "a new chunk has the new rules")
 	assert.Len(t, without(store.put, "/invalid/"), 1)
 	assert.Contains(t, log.String(), "3 [output:siempipe] suppressions changed: "+rules+": 1 rules")
 }
@@ -184,13 +184,13 @@ func TestHeedfulStore(t *testing.T) {
 }
 
 // panicky is a sink, and a parser, that panics.
-type panicky struct{ *source.Parser }
+type panicky struct{ *format.Parser }
 
 func (panicky) deliver(context.Context, records, *attempt) (string, error) { panic("delivery") }
 func (panicky) String() string                                             { return "panicky" }
 func (panicky) close() error                                               { return nil }
 
-func (p panicky) ParseIn(raw string, in source.Context, rec *record.Record) {
+func (p panicky) ParseIn(raw string, in format.Context, rec *record.Record) {
 	if strings.Contains(raw, "boom") {
 		panic("parser")
 	}
@@ -226,11 +226,11 @@ func TestPanicInAParser(t *testing.T) {
 	store := &fakeStore{}
 	i, log := onStore(t, store, keys{})
 	w := i.workers.New().(*worker)
-	w.parser = panicky{w.parser.(*source.Parser)}
+	w.parser = panicky{w.parser.(*format.Parser)}
 	i.workers = sync.Pool{New: func() any { return w }} // without the one that is made at start
 	var data []byte
 	for _, line := range []string{`{"alert_id":"1"}`, "boom 1", "boom 2", `{"alert_id":"2"}`, "boom 3"} {
-		data = msgpacktest.AppendRaw(data, at, "log", line)
+		data = msgpack.AppendRaw(data, at, "log", line)
 	}
 	assert.Equal(t, OK, i.Flush("tag", data))
 	all := fmt.Sprint(store.put)
@@ -252,7 +252,7 @@ func TestConcurrentFlushes(t *testing.T) {
 	i, _ := onStore(t, store, keys{})
 	chunk := func(n int) (data []byte) {
 		for j := range 20 {
-			data = msgpacktest.AppendStructured(data, at, fmt.Sprintf(`{"alert_id":"%d-%d","account_id":"%d"}`, n, j, j%3))
+			data = msgpack.AppendStructured(data, at, fmt.Sprintf(`{"alert_id":"%d-%d","account_id":"%d"}`, n, j, j%3))
 		}
 		return data
 	}
@@ -279,14 +279,14 @@ func TestConcurrentFlushes(t *testing.T) {
 
 // TestSyslogResumes: after a failure only what was not sent goes out again, and a SIEM that is away for long costs nothing.
 func TestSyslogResumes(t *testing.T) {
-	address := testpeer.FreeAddress(t) // which nobody else gets
+	address := peers.FreeAddress(t) // which nobody else gets
 	i, log := instance(t, keys{"output": "syslog", "endpoint": address, "tls_insecure": "yes", "framing": "newline", "timeout": "30s"})
 	data := findings(3, 4)
 	assert.Equal(t, Retry, i.Flush("tag", data))
 	assert.Contains(t, log.String(), "chunk with 12 records not delivered to syslog tcp "+address+" and to be retried: ")
 	assert.Contains(t, log.String(), "connection refused")
 
-	received := serve(testpeer.Listen(t, address))
+	received := serve(peers.Listen(t, address))
 	assert.Equal(t, OK, i.Flush("tag", data))
 	got := take(received, 12)
 	require.Len(t, got, 12)
@@ -310,11 +310,11 @@ func TestSyslogSendsWhatIsLeft(t *testing.T) {
 
 // TestSyslogPeerThatDoesNotRead: the flush ends in its time.
 func TestSyslogPeerThatDoesNotRead(t *testing.T) {
-	l := testpeer.Listen(t, "127.0.0.1:0")
+	l := peers.Listen(t, "127.0.0.1:0")
 	i, log := instance(t, keys{"output": "syslog", "endpoint": l.Addr().String(), "tls_insecure": "yes", "timeout": "500ms", "max_message_length": "1048576", "include_invalid": "yes"})
 	var data []byte
 	for range 40 {
-		data = msgpacktest.AppendRaw(data, at, "log", strings.Repeat("x", 500_000))
+		data = msgpack.AppendRaw(data, at, "log", strings.Repeat("x", 500_000))
 	}
 	started := time.Now()
 	assert.Equal(t, Retry, i.Flush("tag", data))
@@ -325,9 +325,9 @@ func TestSyslogPeerThatDoesNotRead(t *testing.T) {
 func TestDropsAreSaid(t *testing.T) {
 	address, received := listen(t)
 	i, log := instance(t, keys{"output": "syslog", "endpoint": address, "tls_insecure": "yes", "framing": "newline", "overflow": "drop", "on_invalid": "drop"})
-	data := msgpacktest.AppendRaw(nil, at, "log", `{"alert_id":"`+strings.Repeat("x", 2000)+`"}`)
+	data := msgpack.AppendRaw(nil, at, "log", `{"alert_id":"`+strings.Repeat("x", 2000)+`"}`)
 	for _, line := range []string{"no record", " \t", `{"alert_id":"gone","dismissed":true}`, `{"alert_id":"there"}`} {
-		data = msgpacktest.AppendRaw(data, at, "log", line)
+		data = msgpack.AppendRaw(data, at, "log", line)
 	}
 	assert.Equal(t, OK, i.Flush("tag", data))
 	assert.Contains(t, strings.Join(take(received, 1), ""), "Alert ID:there")
@@ -345,7 +345,7 @@ func TestInvalidIsNotSent(t *testing.T) {
 	address, received := listen(t)
 	for setting, want := range map[string]string{"off": "1 of 1 records not sent, since they are invalid and include_invalid is off, first: ", "on": "1 of 1 records kept as invalid, first: "} {
 		i, log := instance(t, keys{"output": "syslog", "endpoint": address, "tls_insecure": "yes", "framing": "newline", "include_invalid": setting})
-		assert.Equal(t, OK, i.Flush("tag", msgpacktest.AppendRaw(nil, at, "log", "no record")))
+		assert.Equal(t, OK, i.Flush("tag", msgpack.AppendRaw(nil, at, "log", "no record")))
 		assert.Contains(t, log.String(), want)
 	}
 	assert.Contains(t, strings.Join(take(received, 1), ""), "Raw:no record")
@@ -356,7 +356,7 @@ func TestEmptyChunk(t *testing.T) {
 	store := &fakeStore{answer: func(context.Context, int, objectstore.Object) error { return errAway }}
 	i, _ := onStore(t, store, keys{})
 	assert.Equal(t, OK, i.Flush("tag", nil))
-	assert.Equal(t, OK, i.Flush("tag", msgpacktest.AppendRaw(nil, at, "log", "")))
+	assert.Equal(t, OK, i.Flush("tag", msgpack.AppendRaw(nil, at, "log", "")))
 	assert.Zero(t, store.tries)
 }
 
@@ -364,7 +364,7 @@ func TestTestMessage(t *testing.T) {
 	dir := t.TempDir()
 	_, log := instance(t, keys{"output": "directory", "directory": dir, "test_message": "on_start", "root": "Evidence"})
 	assert.Contains(t, log.String(), "3 [output:siempipe] test message stored: Evidence/test/")
-	tree, err := fluenttest.Tree(dir)
+	tree, err := fluentbit.Tree(dir)
 	require.NoError(t, err)
 	assert.Len(t, tree, 1)
 }
@@ -409,8 +409,8 @@ func without(put map[string]string, part string) map[string]string {
 func TestNothingIsHeldOfAChunk(t *testing.T) {
 	event := func(fields string) (data []byte) {
 		data = []byte{0x92, 0x92, 0xce, 0x65, 0x53, 0xf1, 0x00, 0x81}
-		data = msgpacktest.AppendString(msgpacktest.AppendString(data, "siem.fields"), fields)
-		return msgpacktest.AppendString(msgpacktest.AppendString(append(data, 0x81), "log"), "3 123456789012 10.0.0.1 10.0.0.2 1566848875 1566848933 OK")
+		data = msgpack.AppendString(msgpack.AppendString(data, "siem.fields"), fields)
+		return msgpack.AppendString(msgpack.AppendString(append(data, 0x81), "log"), "3 123456789012 10.0.0.1 10.0.0.2 1566848875 1566848933 OK")
 	}
 	store := &fakeStore{}
 	i, _ := onStore(t, store, keys{"format": "aws.vpc_flow"})

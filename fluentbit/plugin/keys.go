@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/siempipe/siempipe/internal/pipe"
-	"github.com/siempipe/siempipe/internal/source"
+	"github.com/siempipe/siempipe/internal/encode/pipe"
+	"github.com/siempipe/siempipe/internal/format"
 )
 
 // Key is one key of the configuration. The host compares names without case.
@@ -34,7 +34,7 @@ var Keys = []Key{
 	{Name: "output", Allowed: []string{outputS3, outputDirectory, outputSyslog}, Meaning: "Where records go. Required.", to: func(c *config) any { return &c.output }},
 	{Name: "timeout", Default: "30s", Meaning: "Longest time of one flush. What is not delivered by then is retried.", to: func(c *config) any { return &c.timeout }},
 
-	{Name: "format", Allowed: append([]string{source.Auto}, source.Names()...), Default: source.Auto, Meaning: "Source format of the records; `auto` claims each for exactly one. `siem.format` in a record's metadata wins.", to: func(c *config) any { return &c.source.Format }},
+	{Name: "format", Allowed: append([]string{format.Auto}, format.Names()...), Default: format.Auto, Meaning: "Source format of the records; `auto` claims each for exactly one. `siem.format` in a record's metadata wins.", to: func(c *config) any { return &c.source.Format }},
 	{Name: "record_key", Meaning: "Key that holds the record: a line of text, JSON or an object. None: `log`; `message` where it stands alone or holds JSON or a pipe line; else the whole record.", to: func(c *config) any { return &c.recordKey }},
 	{Name: "exclude_dismissed", Default: "true", Meaning: "Drop dismissed and ignored findings.", to: func(c *config) any { return &c.exclude.Dismissed }},
 	{Name: "exclude_snoozed", Default: "true", Meaning: "Drop findings that are snoozed at the time of the flush.", to: func(c *config) any { return &c.exclude.Snoozed }},
@@ -48,7 +48,7 @@ var Keys = []Key{
 	{Name: "scans_as_findings", Default: "false", Meaning: "Turn Perception Point scans into findings.", to: func(c *config) any { return &c.source.ScansAsFindings }},
 	{Name: "scan_severities", Meaning: "Severities of Perception Point verdicts where they differ from the default, `verdict=severity,verdict=severity`; see the siem processor.", to: func(c *config) any { return &c.source.VerdictSeverities }},
 	{Name: "vpc_flow_fields", Meaning: "Names of the fields of VPC flow logs, with blanks between them, where lines come without a header; none is version 2.", to: func(c *config) any { return &c.source.VPCFlowFields }},
-	{Name: "max_record_bytes", Default: strconv.Itoa(source.DefaultMaxRecordBytes), Meaning: "Longest record that is parsed; longer ones are `invalid`.", to: func(c *config) any { return &c.source.MaxRecordBytes }},
+	{Name: "max_record_bytes", Default: strconv.Itoa(format.DefaultMaxRecordBytes), Meaning: "Longest record that is parsed; longer ones are `invalid`.", to: func(c *config) any { return &c.source.MaxRecordBytes }},
 
 	{Name: "bucket", Outputs: forS3, Meaning: "Name or access point ARN of the bucket. Required.", to: func(c *config) any { return &c.s3.Bucket }},
 	{Name: "region", Outputs: forS3, Meaning: "None: the environment's or the profile's.", to: func(c *config) any { return &c.s3.Region }},

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/siempipe/siempipe/internal/suppress"
+	"github.com/siempipe/siempipe/internal/process/suppress"
 )
 
 // attempt is what must be the same, or must not be done again, when the host brings a chunk back.

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/siempipe/siempipe/internal/objectstore"
-	"github.com/siempipe/siempipe/internal/pipe"
+	"github.com/siempipe/siempipe/internal/deliver/objectstore"
+	"github.com/siempipe/siempipe/internal/encode/pipe"
 	"github.com/siempipe/siempipe/internal/record"
 )
 

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/siempipe/siempipe/internal/objectstore"
+	"github.com/siempipe/siempipe/internal/deliver/objectstore"
 )
 
 // maxUploads is how many objects of one flush are put at the same time: enough to hide the store's latency.

@@ -9,10 +9,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/siempipe/siempipe/internal/pipe"
-	"github.com/siempipe/siempipe/internal/pipesend"
+	"github.com/siempipe/siempipe/internal/deliver/pipesend"
+	"github.com/siempipe/siempipe/internal/deliver/syslog"
+	"github.com/siempipe/siempipe/internal/encode/pipe"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/syslog"
 )
 
 // syslogSink sends pipe messages. Each flush has a connection of its own while it runs; there are as many as the host

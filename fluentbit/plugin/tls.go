@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/siempipe/siempipe/internal/syslog"
+	"github.com/siempipe/siempipe/internal/deliver/syslog"
 )
 
 // tlsConfig is what the tls_ keys say. TLS is on for tcp unless it is insecure.

@@ -11,11 +11,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/siempipe/siempipe/internal/testpeer"
+	"github.com/siempipe/siempipe/internal/test/peers"
 )
 
 // listenTLS reads lines over TLS up to a version and asks clients for a certificate of the authority.
-func listenTLS(t *testing.T, a *testpeer.Authority, upTo uint16) (address string, received <-chan string) {
+func listenTLS(t *testing.T, a *peers.Authority, upTo uint16) (address string, received <-chan string) {
 	t.Helper()
 	cert, err := tls.LoadX509KeyPair(a.Server.CertFile, a.Server.KeyFile)
 	require.NoError(t, err)
@@ -32,9 +32,9 @@ func listenTLS(t *testing.T, a *testpeer.Authority, upTo uint16) (address string
 }
 
 func TestSyslogOverTLS(t *testing.T) {
-	a, other := testpeer.NewAuthority(t), testpeer.NewAuthority(t)
+	a, other := peers.NewAuthority(t), peers.NewAuthority(t)
 	address, received := listenTLS(t, a, tls.VersionTLS13)
-	// It refuses within the handshake; how long is waited for what comes behind one of TLS 1.3 is internal/syslog's to test.
+	// It refuses within the handshake; how long is waited for what comes behind one of TLS 1.3 is internal/deliver/syslog's to test.
 	old, _ := listenTLS(t, a, tls.VersionTLS12)
 	good := keys{
 		"output": "syslog", "endpoint": address, "framing": "newline", "timeout": "30s",
@@ -66,7 +66,7 @@ func TestSyslogOverTLS(t *testing.T) {
 
 // TestCertificatesAreReadAgain: new connections get the files' new content; broken files leave the last good ones in use.
 func TestCertificatesAreReadAgain(t *testing.T) {
-	a := testpeer.NewAuthority(t)
+	a := peers.NewAuthority(t)
 	c := tlsConfig{caFile: a.File, certFile: a.Client.CertFile, keyFile: a.Client.KeyFile, reload: 1}
 	certs, err := newCertificates(&c)
 	require.NoError(t, err)

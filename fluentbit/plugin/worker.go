@@ -6,21 +6,20 @@ import (
 	"strings"
 	"time"
 
-	"github.com/siempipe/siempipe/internal/intake"
+	"github.com/siempipe/siempipe/internal/encode/pipe"
+	"github.com/siempipe/siempipe/internal/format"
 	"github.com/siempipe/siempipe/internal/jsonscan"
-	"github.com/siempipe/siempipe/internal/payload"
-	"github.com/siempipe/siempipe/internal/pipe"
+	"github.com/siempipe/siempipe/internal/process"
+	"github.com/siempipe/siempipe/internal/read/payload"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/screen"
-	"github.com/siempipe/siempipe/internal/source"
 )
 
 // worker is the scratch that one flush needs: it makes records of a chunk. In the steady state it allocates nothing for a
 // record that needs no change.
 type worker struct {
 	chunk  chunk
-	parser intake.Parser
-	screen screen.Screen
+	parser process.Parser
+	screen process.Screen
 	format string // of records that name none
 	event  event
 	rec    record.Record
@@ -37,14 +36,14 @@ const maxKeptRecords = 64 << 10
 const maxKeptPlaces = 20 * maxKeptRecords
 
 func newWorker(c *config) (*worker, error) {
-	parser, err := source.NewParser(c.source)
+	parser, err := format.NewParser(c.source)
 	if err != nil {
 		return nil, err
 	}
 	return &worker{
 		chunk:  chunk{recordKey: c.recordKey},
 		parser: parser,
-		screen: screen.Screen{Exclude: c.exclude, DropInvalid: c.onInvalid == invalidDrop},
+		screen: process.Screen{Exclude: c.exclude, DropInvalid: c.onInvalid == invalidDrop},
 		format: c.source.Format,
 		placed: c.output == outputSyslog,
 	}, nil
@@ -84,7 +83,7 @@ func (w *worker) some(a *attempt, n *counts) (more bool) {
 		}
 		if r := recover(); r != nil {
 			e := &w.event
-			rec := source.NewInvalid(e.raw, w.formatOf(e), fmt.Sprintf("panic: %v", r), w.received(e, a))
+			rec := format.NewInvalid(e.raw, w.formatOf(e), fmt.Sprintf("panic: %v", r), w.received(e, a))
 			w.keep(&rec, a, n)
 			more = true
 		}
@@ -94,10 +93,10 @@ func (w *worker) some(a *attempt, n *counts) (more bool) {
 		n.in++
 		switch {
 		case e.broken != "":
-			rec := source.NewInvalid(e.raw, w.formatOf(e), e.broken, w.received(e, a))
+			rec := format.NewInvalid(e.raw, w.formatOf(e), e.broken, w.received(e, a))
 			w.keep(&rec, a, n)
 		case strings.TrimSpace(e.raw) == "":
-			n.drop(screen.Empty)
+			n.drop(process.Empty)
 		default:
 			parsing = true
 			w.parse(e, a, n)
@@ -115,11 +114,11 @@ func (w *worker) parse(e *event, a *attempt, n *counts) {
 			w.recs = w.recs[:before]
 		}
 	}()
-	in := source.Context{Format: e.format, Fields: e.fields, Received: w.received(e, a), Object: w.chunk.object}
-	header, file := intake.Parse(w.parser, e.raw, in, &w.rec)
+	in := format.Context{Format: e.format, Fields: e.fields, Received: w.received(e, a), Object: w.chunk.object}
+	header, file := process.Parse(w.parser, e.raw, in, &w.rec)
 	made := 0
 	if file {
-		made, file = intake.Apart(w.parser, e.raw, in, w.format, nil, func(_ *payload.Item, rec *record.Record) {
+		made, file = process.Apart(w.parser, e.raw, in, w.format, nil, func(_ *payload.Item, rec *record.Record) {
 			if rec != nil { // else the end of a scan, which nothing here waits for
 				w.keep(rec, a, n)
 			}
@@ -127,9 +126,9 @@ func (w *worker) parse(e *event, a *attempt, n *counts) {
 	}
 	switch {
 	case header:
-		n.drop(screen.Header)
+		n.drop(process.Header)
 	case file && made == 0:
-		n.drop(screen.Empty)
+		n.drop(process.Empty)
 	case !file:
 		findings := w.parser.Findings()
 		w.keep(&w.rec, a, n)

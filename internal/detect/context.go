@@ -6,8 +6,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/siempipe/siempipe/internal/detect/sigma"
 	"github.com/siempipe/siempipe/internal/jsonscan"
-	"github.com/siempipe/siempipe/internal/sigma"
 )
 
 // maxContext is the largest context of a finding, in bytes, as in Panther; a larger one is replaced by an error.

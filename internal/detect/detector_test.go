@@ -9,10 +9,10 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/siempipe/siempipe/internal/finding"
+	"github.com/siempipe/siempipe/internal/detect/sigma"
 	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/sigma"
+	"github.com/siempipe/siempipe/internal/schema/panoptica"
 )
 
 // ruleSet compiles rules that have no problems.
@@ -330,7 +330,7 @@ func TestTenantsApart(t *testing.T) {
 
 // FuzzFinding: whatever a record holds, its finding is valid JSON and the schema takes it.
 func FuzzFinding(f *testing.F) {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(finding.Schema))
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(panoptica.Schema))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -369,7 +369,7 @@ func FuzzFinding(f *testing.F) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				var check finding.Finding
+				var check panoptica.Finding
 				if err := check.Check(members, 0); err != nil || len(check.Fixes) > 0 {
 					t.Fatalf("%v %v: %s", err, check.Fixes, out.Body)
 				}

@@ -3,5 +3,3 @@
 //
 // It imports nothing of the Collector or of Fluent Bit.
 package detect
-
-//go:generate go run ./rulesdoc -o ../../docs/detections.md

@@ -7,9 +7,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/siempipe/siempipe/internal/detect/sigma"
 	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/sigma"
 )
 
 // Format stands in siem.format of findings that are made here.

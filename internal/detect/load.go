@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/siempipe/siempipe/internal/sigma"
+	"github.com/siempipe/siempipe/internal/detect/sigma"
 )
 
 // BuiltinName is the word for the rules that are built in, and the beginning of their files' names.

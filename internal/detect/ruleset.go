@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/siempipe/siempipe/internal/detect/sigma"
 	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/sigma"
 )
 
 // Rule is a rule in force.

@@ -11,9 +11,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/siempipe/siempipe/internal/detect/sigma"
 	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/sigma"
 )
 
 // Test is one test of a rule, under its key tests:

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/siempipe/siempipe/internal/sigma"
+	"github.com/siempipe/siempipe/internal/detect/sigma"
 )
 
 // Limits of texts that templates make, as in Panther: characters, with what a cut text ends in.

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/siempipe/siempipe/internal/cputime"
 	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/test/measure"
 )
 
 const minute = int64(time.Minute)
@@ -284,11 +284,11 @@ func TestFarTimes(t *testing.T) {
 	for i := range 20_000 {
 		count(windows, "k", 5, float64(i*20), "")
 	}
-	began := cputime.Used(t)
+	began := measure.CPU(t)
 	for i := range 1000 {
 		count(windows, "k", 5, float64(i*400)+1, "")
 	}
-	if took := cputime.Used(t) - began; took > 2*time.Second {
+	if took := measure.CPU(t) - began; took > 2*time.Second {
 		t.Errorf("%v for 1,000 records among 20,000 windows", took)
 	}
 	snapshot(windows)

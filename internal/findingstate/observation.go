@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/siempipe/siempipe/internal/format"
 	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/source"
 )
 
 // Observation is one record of a batch: what the state needs of it, and then what the state says about it. Its strings are
@@ -27,7 +27,7 @@ type Observation struct {
 	n             uint8
 	fields        [maxFields]field
 	event         bool // a disposition on its own, no finding
-	said          source.Statement
+	said          format.Statement
 	alertID       string
 	scope         scope
 	scanID        string
@@ -144,7 +144,7 @@ func (o *Observer) Observe(rec *record.Record, scanID string, obs *Observation) 
 	}
 	obs.event = obs.event && states
 	if !plain {
-		if obs.said, err = source.Stated(o.members); err != nil {
+		if obs.said, err = format.Stated(o.members); err != nil {
 			return err
 		}
 	}
@@ -178,7 +178,7 @@ func (o *Observer) member(i int, m *jsonscan.Member) *member {
 	case known.number != otherFields && int(known.number) <= len(schemaNames):
 		known.role = roleSchema
 	}
-	if states, hides := source.States(name); states {
+	if states, hides := format.States(name); states {
 		known.states = true
 		if hides {
 			known.role = roleHides

@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processortest"
 
-	"github.com/siempipe/siempipe/internal/liveheap"
+	"github.com/siempipe/siempipe/internal/test/measure"
 	"github.com/siempipe/siempipe/processor/detectionprocessor/internal/metadata"
 )
 
@@ -62,9 +62,9 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 	}
 	send(0, 4_000)
-	before := liveheap.Bytes()
+	before := measure.Heap()
 	send(4_000, 8_000)
-	after := liveheap.Bytes()
+	after := measure.Heap()
 	_, bytes, counts := p.(*detection).detector.Windows().Len()
 	require.LessOrEqual(t, bytes, int64(1<<20))
 	require.Positive(t, counts.Evicted)

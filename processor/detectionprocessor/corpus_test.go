@@ -10,28 +10,28 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/processor"
 
-	"github.com/siempipe/siempipe/internal/otelrecord"
-	"github.com/siempipe/siempipe/internal/payload"
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
+	"github.com/siempipe/siempipe/internal/format"
+	"github.com/siempipe/siempipe/internal/read/payload"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/source"
-	"github.com/siempipe/siempipe/internal/trial"
+	"github.com/siempipe/siempipe/internal/test/harness"
 )
 
 // TestCorpus sends every record of the corpus, hostile ones too: all go on as they came, and every finding is valid.
 func TestCorpus(t *testing.T) {
-	cases, err := trial.Corpus("../../testdata")
+	cases, err := harness.Corpus("../../testdata")
 	require.NoError(t, err)
-	parser, err := source.NewParser(source.Options{Format: source.Auto})
+	parser, err := format.NewParser(format.Options{Format: format.Auto})
 	require.NoError(t, err)
 	logs := plog.NewLogs()
 	records := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
 	types := map[string]bool{}
 	for i := range cases {
-		format := cases[i].PostFormat()
-		err := payload.Cut(strings.NewReader(cases[i].Input), payload.Options{Format: format}, func(item payload.Item) error {
+		name := cases[i].PostFormat()
+		err := payload.Cut(strings.NewReader(cases[i].Input), payload.Options{Format: name}, func(item payload.Item) error {
 			var rec record.Record
-			parser.ParseIn(item.Raw, source.Context{Format: format, Fields: item.Fields, Received: time.Unix(1_700_000_000, 0)}, &rec)
-			otelrecord.Write(&rec, records.AppendEmpty())
+			parser.ParseIn(item.Raw, format.Context{Format: name, Fields: item.Fields, Received: time.Unix(1_700_000_000, 0)}, &rec)
+			logrecord.Write(&rec, records.AppendEmpty())
 			types[rec.EventType] = true
 			return nil
 		})

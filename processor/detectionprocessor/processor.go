@@ -12,9 +12,9 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.uber.org/zap"
 
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
+	"github.com/siempipe/siempipe/internal/collector/meter"
 	"github.com/siempipe/siempipe/internal/detect"
-	"github.com/siempipe/siempipe/internal/otelmeter"
-	"github.com/siempipe/siempipe/internal/otelrecord"
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/processor/detectionprocessor/internal/metadata"
 )
@@ -56,7 +56,7 @@ type match struct {
 }
 
 func newDetection(set processor.Settings, cfg *Config, next consumer.Logs) (*detection, error) {
-	telemetry, err := metadata.NewTelemetryBuilder(otelmeter.Labeled(set.TelemetrySettings, component.KindProcessor, set.ID))
+	telemetry, err := metadata.NewTelemetryBuilder(meter.Labeled(set.TelemetrySettings, component.KindProcessor, set.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +200,7 @@ func (p *detection) match(w *worker, logs plog.Logs) {
 				if !ok || !w.Wants(eventType.Str()) {
 					continue
 				}
-				if otelrecord.Read(lr, &w.rec) != nil { // a map that JSON cannot say
+				if logrecord.Read(lr, &w.rec) != nil { // a map that JSON cannot say
 					continue
 				}
 				if w.rec.EventTime().IsZero() { // from a receiver that tells no time at all
@@ -230,7 +230,7 @@ func appendFinding(logs plog.Logs, resource int, finding *record.Record) {
 		sl = scopes.AppendEmpty()
 		sl.Scope().SetName(scopeName)
 	}
-	otelrecord.Write(finding, sl.LogRecords().AppendEmpty())
+	logrecord.Write(finding, sl.LogRecords().AppendEmpty())
 }
 
 // writer writes changed windows to the store, nil without one. An error is reported and not returned: the batch was

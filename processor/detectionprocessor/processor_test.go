@@ -27,10 +27,10 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processortest"
 
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
 	"github.com/siempipe/siempipe/internal/detect"
-	"github.com/siempipe/siempipe/internal/finding"
-	"github.com/siempipe/siempipe/internal/otelrecord"
 	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/schema/panoptica"
 	"github.com/siempipe/siempipe/processor/detectionprocessor/internal/metadata"
 )
 
@@ -194,7 +194,7 @@ func ruleUUID(t *testing.T, name string) string {
 
 func validate(t *testing.T, text string) {
 	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(finding.Schema)))
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(panoptica.Schema)))
 	require.NoError(t, err)
 	compiler := jsonschema.NewCompiler()
 	compiler.AssertFormat()
@@ -341,7 +341,7 @@ func TestMapBody(t *testing.T) {
 	run(t, "", nil, s, func(p processor.Logs) {
 		logs := logsOf(passwordPolicy("a", 0), passwordPolicy("b", 0))
 		for _, lr := range logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
-			require.NoError(t, otelrecord.SetMapBody(lr))
+			require.NoError(t, logrecord.SetMapBody(lr))
 		}
 		require.NoError(t, p.ConsumeLogs(t.Context(), logs))
 	})

@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/siempipe/siempipe/internal/detect"
-	"github.com/siempipe/siempipe/internal/sigma"
+	"github.com/siempipe/siempipe/internal/detect/sigma"
 )
 
 // TestReadme holds the example of README.md and its table of keys to the configuration.

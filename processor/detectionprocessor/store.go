@@ -9,8 +9,8 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 
+	collectorstorage "github.com/siempipe/siempipe/internal/collector/storage"
 	"github.com/siempipe/siempipe/internal/detect"
-	"github.com/siempipe/siempipe/internal/otelstorage"
 )
 
 const (
@@ -33,7 +33,7 @@ type store struct {
 func slotKey(slot int) string { return "window/" + strconv.Itoa(slot) }
 
 func openStore(ctx context.Context, host component.Host, id, owner component.ID) (*store, error) {
-	client, err := otelstorage.Open(ctx, host, id, component.KindProcessor, owner, storeName)
+	client, err := collectorstorage.Open(ctx, host, id, component.KindProcessor, owner, storeName)
 	if err != nil {
 		return nil, fmt.Errorf("storage: %w", err)
 	}

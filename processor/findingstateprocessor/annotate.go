@@ -7,9 +7,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
 	"github.com/siempipe/siempipe/internal/findingstate"
 	"github.com/siempipe/siempipe/internal/jsonscan"
-	"github.com/siempipe/siempipe/internal/otelrecord"
 	"github.com/siempipe/siempipe/internal/record"
 )
 
@@ -133,6 +133,6 @@ func putUnseen(lr plog.LogRecord, u *findingstate.Unseen, now time.Time) {
 		Body: string(append(body, '}')), Received: now, Severity: u.Severity, EventType: u.EventType,
 		AccountID: u.AccountID, TenantID: u.TenantID, Format: u.Format, ID: u.AlertID,
 	}
-	otelrecord.Write(&rec, lr)
+	logrecord.Write(&rec, lr)
 	lr.Attributes().PutStr(record.AttrChange, string(findingstate.NotSeen))
 }

@@ -13,9 +13,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/siempipe/siempipe/internal/cputime"
-	"github.com/siempipe/siempipe/internal/liveheap"
 	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/test/measure"
 )
 
 // benchFindings is how many findings are remembered; SIEMPIPE_FINDINGS sets another number.
@@ -116,16 +115,16 @@ func BenchmarkRecord(b *testing.B) {
 					bytes += len(lr.Body().Str())
 				}
 				from += benchBatch
-				used := cputime.Used(b)
+				used := measure.CPU(b)
 				b.StartTimer()
 				require.NoError(b, r.ConsumeLogs(b.Context(), logs))
 				b.StopTimer()
-				cpu += cputime.Used(b) - used
+				cpu += measure.CPU(b) - used
 			}
 			b.SetBytes(int64(bytes / max(b.N, 1)))
 			require.Equal(b, n, count.n, "nothing is new")
 			require.NoError(b, r.tracker.Close(b.Context()))
-			heap := liveheap.Bytes()
+			heap := measure.Heap()
 			b.ReportMetric(float64(cpu.Nanoseconds())/float64(b.N), "cpu-ns/op")
 			b.ReportMetric(float64(took.Nanoseconds())/float64(n), "new-ns/op")
 			b.ReportMetric(float64(diskBytes(b, r.dir))/float64(n), "disk-B/finding")

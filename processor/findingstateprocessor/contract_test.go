@@ -24,10 +24,10 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/siempipe/siempipe/internal/finding"
 	"github.com/siempipe/siempipe/internal/findingstate"
 	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/schema/panoptica"
 	"github.com/siempipe/siempipe/processor/findingstateprocessor/internal/metadatatest"
 )
 
@@ -210,7 +210,7 @@ func TestUnseenRecord(t *testing.T) {
 	for _, lr := range all {
 		members, _, err := jsonscan.Members(nil, lr.Body().Str())
 		require.NoError(t, err)
-		require.NoError(t, new(finding.Finding).Check(members, 0))
+		require.NoError(t, new(panoptica.Finding).Check(members, 0))
 		attrs := lr.Attributes().AsRaw()
 		types[attrs[record.AttrEventType].(string)] = true
 		assert.Equal(t, "id-1", attrs[record.AttrTenantID])

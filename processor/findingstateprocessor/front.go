@@ -5,7 +5,8 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/siempipe/siempipe/internal/screen"
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
+	"github.com/siempipe/siempipe/internal/process"
 )
 
 // front warns, once, when the siem processor in front drops what the state has to remember. The zero value is ready; it is safe
@@ -14,11 +15,11 @@ type front struct{ findings, scans sync.Once }
 
 // check looks at what the siem processor says that it drops, the same for every batch, and logs which keys to set there. scans
 // says that ends of scans matter.
-func (f *front) check(dropped screen.Dropped, scans bool, log *zap.Logger) {
-	if dropped == (screen.Dropped{}) {
+func (f *front) check(dropped logrecord.Dropped, scans bool, log *zap.Logger) {
+	if dropped == (logrecord.Dropped{}) {
 		return
 	}
-	if dropped.Exclude != (screen.Exclude{}) || dropped.Suppressed {
+	if dropped.Exclude != (process.Exclude{}) || dropped.Suppressed {
 		f.findings.Do(func() {
 			var keys []string
 			for _, k := range [...]struct {

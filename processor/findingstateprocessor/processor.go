@@ -14,11 +14,10 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.uber.org/zap"
 
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
+	"github.com/siempipe/siempipe/internal/collector/meter"
+	collectorstorage "github.com/siempipe/siempipe/internal/collector/storage"
 	"github.com/siempipe/siempipe/internal/findingstate"
-	"github.com/siempipe/siempipe/internal/otelmeter"
-	"github.com/siempipe/siempipe/internal/otelrecord"
-	"github.com/siempipe/siempipe/internal/otelstorage"
-	"github.com/siempipe/siempipe/internal/screen"
 	"github.com/siempipe/siempipe/processor/findingstateprocessor/internal/metadata"
 )
 
@@ -47,7 +46,7 @@ func newFindingState(set processor.Settings, cfg *Config, next consumer.Logs) (*
 	if cfg.Storage == (component.ID{}) {
 		return nil, errNoStorage
 	}
-	telemetry, err := metadata.NewTelemetryBuilder(otelmeter.Labeled(set.TelemetrySettings, component.KindProcessor, set.ID))
+	telemetry, err := metadata.NewTelemetryBuilder(meter.Labeled(set.TelemetrySettings, component.KindProcessor, set.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +68,7 @@ func (p *findingState) Start(ctx context.Context, host component.Host) error {
 
 func (p *findingState) open(ctx context.Context, host component.Host) error {
 	began := time.Now()
-	client, err := otelstorage.Open(ctx, host, p.cfg.Storage, component.KindProcessor, p.set.ID, storageName)
+	client, err := collectorstorage.Open(ctx, host, p.cfg.Storage, component.KindProcessor, p.set.ID, storageName)
 	if err != nil {
 		return fmt.Errorf("storage: %w", err)
 	}
@@ -117,7 +116,7 @@ func (p *findingState) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 		n.report(ctx, p.telemetry)
 		return nil
 	}
-	p.front.check(screen.DroppedBy(ctx), r.scans || p.cfg.Release == onScanCompleted, p.set.Logger)
+	p.front.check(logrecord.DroppedBy(ctx), r.scans || p.cfg.Release == onScanCompleted, p.set.Logger)
 	if err := p.tracker.Lock(ctx); err != nil {
 		return err
 	}
@@ -236,7 +235,7 @@ func (p *findingState) decide(b *findingstate.Batch, r *reader, n *counts) (out 
 		n.bytesOut += int64(it.bytes)
 	}
 	if out.n > 0 {
-		otelrecord.KeepOnly(out.logs, len(r.items))
+		logrecord.KeepOnly(out.logs, len(r.items))
 	}
 	return out
 }

@@ -22,10 +22,10 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/processor"
 
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
 	"github.com/siempipe/siempipe/internal/findingstate"
-	"github.com/siempipe/siempipe/internal/otelrecord"
+	"github.com/siempipe/siempipe/internal/format"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/source"
 	"github.com/siempipe/siempipe/processor/findingstateprocessor/internal/metadata"
 )
 
@@ -231,7 +231,7 @@ func (r *rig) logs(posts ...post) plog.Logs {
 	logs := plog.NewLogs()
 	list := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
 	for _, p := range posts {
-		parser, err := source.NewParser(source.Options{Format: "panoptica", TenantID: p.tenant})
+		parser, err := format.NewParser(format.Options{Format: "panoptica", TenantID: p.tenant})
 		require.NoError(r.t, err)
 		lr := list.AppendEmpty()
 		if p.body == "" {
@@ -240,7 +240,7 @@ func (r *rig) logs(posts ...post) plog.Logs {
 		} else {
 			var rec record.Record
 			parser.Parse(p.body, "", r.clock, &rec)
-			otelrecord.Write(&rec, lr)
+			logrecord.Write(&rec, lr)
 		}
 		lr.SetObservedTimestamp(pcommon.NewTimestampFromTime(r.clock))
 		if p.scan != "" {

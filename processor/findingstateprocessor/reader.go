@@ -3,8 +3,8 @@ package findingstateprocessor
 import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
 	"github.com/siempipe/siempipe/internal/findingstate"
-	"github.com/siempipe/siempipe/internal/otelrecord"
 	"github.com/siempipe/siempipe/internal/record"
 )
 
@@ -72,7 +72,7 @@ func (r *reader) readOne(it *item) {
 		r.findings++
 		return
 	}
-	if !findingstate.IsFinding(eventType.Str(), "") || otelrecord.Read(it.record, &r.rec) != nil {
+	if !findingstate.IsFinding(eventType.Str(), "") || logrecord.Read(it.record, &r.rec) != nil {
 		return
 	}
 	if !findingstate.IsFinding(r.rec.EventType, r.rec.Format) || r.rec.ID == "" {

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/siempipe/siempipe/internal/screen"
-	"github.com/siempipe/siempipe/internal/source"
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
+	"github.com/siempipe/siempipe/internal/format"
+	"github.com/siempipe/siempipe/internal/process"
 )
 
 // Values of the keys on_invalid, body and suppressions.on_match that are no default; metadata.yaml lists them all.
@@ -26,13 +27,13 @@ func validateReloadInterval(interval time.Duration) error {
 
 // validateScanSeverities checks what the core says of the severities of verdicts.
 func validateScanSeverities(severities map[string]string) error {
-	_, err := source.NewParser(source.Options{VerdictSeverities: severities})
+	_, err := format.NewParser(format.Options{VerdictSeverities: severities})
 	return err
 }
 
 // validateFlowFields checks what the core says of the fields of flow logs.
 func validateFlowFields(fields string) error {
-	if _, err := source.NewParser(source.Options{VPCFlowFields: fields}); err != nil {
+	if _, err := format.NewParser(format.Options{VPCFlowFields: fields}); err != nil {
 		return fmt.Errorf("vpc_flow_fields: %w", err)
 	}
 	return nil
@@ -49,8 +50,8 @@ func validateJoinWindow(window time.Duration) error {
 func (c *Config) joins() bool { return c.JoinSyslog || c.JoinStorage != nil }
 
 // options are the core's part of the configuration.
-func (c *Config) options() source.Options {
-	return source.Options{
+func (c *Config) options() format.Options {
+	return format.Options{
 		Format:            c.Format,
 		TenantID:          c.TenantID,
 		SourceID:          c.SourceID,
@@ -63,9 +64,9 @@ func (c *Config) options() source.Options {
 }
 
 // screen is what decides which records go on.
-func (c *Config) screen() screen.Screen {
-	return screen.Screen{
-		Exclude:     screen.Exclude{Dismissed: c.Exclude.Dismissed, Snoozed: c.Exclude.Snoozed, Resolved: c.Exclude.Resolved},
+func (c *Config) screen() process.Screen {
+	return process.Screen{
+		Exclude:     process.Exclude{Dismissed: c.Exclude.Dismissed, Snoozed: c.Exclude.Snoozed, Resolved: c.Exclude.Resolved},
 		DropInvalid: c.OnInvalid == onInvalidDrop,
 
 		MarkSuppressed: c.Suppressions.OnMatch == onMatchMark,
@@ -73,9 +74,9 @@ func (c *Config) screen() screen.Screen {
 }
 
 // dropped is what the components behind do not get to see.
-func (c *Config) dropped() screen.Dropped {
+func (c *Config) dropped() logrecord.Dropped {
 	s := c.screen()
-	return screen.Dropped{
+	return logrecord.Dropped{
 		Exclude:    s.Exclude,
 		Suppressed: c.Suppressions.File != "" && !s.MarkSuppressed,
 		ScanEvents: c.ScanEvents != scanEventsPass,

@@ -10,8 +10,9 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
+	"github.com/siempipe/siempipe/internal/process"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/screen"
 )
 
 // TestSuppressedAndMarked: what is suppressed goes on with the name of the suppression, and nobody else can say so.
@@ -43,17 +44,17 @@ func TestSuppressedAndMarked(t *testing.T) {
 func TestDropped(t *testing.T) {
 	for _, c := range []struct {
 		change func(*Config)
-		want   screen.Dropped
+		want   logrecord.Dropped
 	}{
-		{func(*Config) {}, screen.Dropped{Exclude: screen.Exclude{Dismissed: true, Snoozed: true}, ScanEvents: true}},
+		{func(*Config) {}, logrecord.Dropped{Exclude: process.Exclude{Dismissed: true, Snoozed: true}, ScanEvents: true}},
 		{func(c *Config) {
 			c.Exclude.Dismissed, c.Exclude.Snoozed, c.Exclude.Resolved = false, false, true
 			c.Suppressions.File, c.ScanEvents = "testdata/suppressions.yaml", scanEventsPass
-		}, screen.Dropped{Exclude: screen.Exclude{Resolved: true}, Suppressed: true}},
+		}, logrecord.Dropped{Exclude: process.Exclude{Resolved: true}, Suppressed: true}},
 		{func(c *Config) {
 			c.Exclude.Dismissed, c.Exclude.Snoozed = false, false
 			c.Suppressions.File, c.Suppressions.OnMatch, c.ScanEvents = "testdata/suppressions.yaml", onMatchMark, scanEventsPass
-		}, screen.Dropped{}},
+		}, logrecord.Dropped{}},
 	} {
 		cfg := defaults()
 		c.change(cfg)
@@ -65,7 +66,7 @@ func TestDropped(t *testing.T) {
 		logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr(`{"alert_id":"f-9"}`)
 		require.NoError(t, p.ConsumeLogs(t.Context(), logs))
 		require.Equal(t, 1, next.LogRecordCount())
-		assert.Equal(t, c.want, screen.DroppedBy(next.Contexts()[0]))
+		assert.Equal(t, c.want, logrecord.DroppedBy(next.Contexts()[0]))
 		require.NoError(t, p.Shutdown(context.Background()))
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processorhelper"
 
-	"github.com/siempipe/siempipe/internal/screen"
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
 	"github.com/siempipe/siempipe/processor/siemprocessor/internal/metadata"
 )
 
@@ -20,7 +20,7 @@ func NewFactory() processor.Factory {
 }
 
 func createLogs(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
-	if dropped := cfg.(*Config).dropped(); dropped != (screen.Dropped{}) {
+	if dropped := cfg.(*Config).dropped(); dropped != (logrecord.Dropped{}) {
 		next = telling{next, dropped}
 	}
 	p, err := newSiem(set, cfg.(*Config), next)
@@ -40,9 +40,9 @@ func createLogs(ctx context.Context, set processor.Settings, cfg component.Confi
 // telling tells the next component, with each batch, what this one drops.
 type telling struct {
 	consumer.Logs
-	dropped screen.Dropped
+	dropped logrecord.Dropped
 }
 
 func (t telling) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
-	return t.Logs.ConsumeLogs(screen.WithDropped(ctx, t.dropped), logs)
+	return t.Logs.ConsumeLogs(logrecord.WithDropped(ctx, t.dropped), logs)
 }

@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/siempipe/siempipe/internal/otelstorage"
+	collectorstorage "github.com/siempipe/siempipe/internal/collector/storage"
 )
 
 // lineStore keeps the lines that wait in a storage extension, each in a slot of its own. Under slotsKey stands how many slots
@@ -33,7 +33,7 @@ const (
 func slotKey(slot int) string { return "line/" + strconv.Itoa(slot) }
 
 func openLineStore(ctx context.Context, host component.Host, extension, id component.ID) (*lineStore, error) {
-	client, err := otelstorage.Open(ctx, host, extension, component.KindProcessor, id, "join")
+	client, err := collectorstorage.Open(ctx, host, extension, component.KindProcessor, id, "join")
 	if err != nil {
 		return nil, fmt.Errorf("join_storage: %w", err)
 	}

@@ -14,9 +14,9 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
-	"github.com/siempipe/siempipe/internal/otelrecord"
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
+	"github.com/siempipe/siempipe/internal/format"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/source"
 )
 
 // joinBatch collects what one batch settles.
@@ -45,24 +45,24 @@ func (p *joining) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 // joinRecord joins the record of the batch, if it is a scan or a damaged line. It reports whether the record waits.
 func (p *siem) joinRecord(b *batch, lr plog.LogRecord) (waits bool) {
 	ctx, w := b.ctx, b.worker
-	if pairs := source.ScanPairs(&w.rec); pairs != "" {
-		l := p.join.scan(source.JoinKey(w.rec.ID), pairs, b.now)
+	if pairs := format.ScanPairs(&w.rec); pairs != "" {
+		l := p.join.scan(format.JoinKey(w.rec.ID), pairs, b.now)
 		if l == nil {
 			return false
 		}
-		w.parser.Parse(source.JoinedScan(w.rec.Body, l.damage, l.text), w.rec.Format, w.rec.Received, &w.rec)
+		w.parser.Parse(format.JoinedScan(w.rec.Body, l.damage, l.text), w.rec.Format, w.rec.Received, &w.rec)
 		if batch, ok := ctx.Value(joinBatchKey{}).(*joinBatch); ok {
 			batch.lines = append(batch.lines, l)
 		}
 		return false
 	}
-	damage, text := source.Damage(&w.rec)
+	damage, text := format.Damage(&w.rec)
 	if len(damage) == 0 {
 		return false
 	}
-	key := source.JoinKey(w.rec.ID)
+	key := format.JoinKey(w.rec.ID)
 	if pairs, ok := p.join.pairs(key, b.now); ok {
-		w.parser.Parse(source.RepairedLine(pairs, damage, text), w.rec.Format, w.rec.Received, &w.rec)
+		w.parser.Parse(format.RepairedLine(pairs, damage, text), w.rec.Format, w.rec.Received, &w.rec)
 		b.repaired++
 		return false
 	}
@@ -203,10 +203,10 @@ func (p *siem) startJoin(ctx context.Context, host component.Host) error {
 	now := p.now()
 	for _, l := range lines {
 		lr := l.logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
-		if raw, err := otelrecord.Raw(lr); err == nil {
+		if raw, err := logrecord.Raw(lr); err == nil {
 			w.parser.Parse(raw, formatOf(lr, ""), lr.ObservedTimestamp().AsTime(), &w.rec)
-			l.damage, l.text = source.Damage(&w.rec)
-			l.key = source.JoinKey(w.rec.ID)
+			l.damage, l.text = format.Damage(&w.rec)
+			l.key = format.JoinKey(w.rec.ID)
 		}
 		// A clock that was ahead must not keep a line for longer, nor one that is set back later.
 		l.deadline = now.Add(min(l.deadline.Sub(now), p.cfg.JoinWindow))

@@ -13,14 +13,13 @@ import (
 	"go.opentelemetry.io/collector/processor/processorhelper"
 	"go.uber.org/zap"
 
-	"github.com/siempipe/siempipe/internal/intake"
-	"github.com/siempipe/siempipe/internal/otelmeter"
-	"github.com/siempipe/siempipe/internal/otelrecord"
-	"github.com/siempipe/siempipe/internal/payload"
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
+	"github.com/siempipe/siempipe/internal/collector/meter"
+	"github.com/siempipe/siempipe/internal/format"
+	"github.com/siempipe/siempipe/internal/process"
+	"github.com/siempipe/siempipe/internal/process/suppress"
+	"github.com/siempipe/siempipe/internal/read/payload"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/screen"
-	"github.com/siempipe/siempipe/internal/source"
-	"github.com/siempipe/siempipe/internal/suppress"
 	"github.com/siempipe/siempipe/processor/siemprocessor/internal/metadata"
 )
 
@@ -43,9 +42,9 @@ type siem struct {
 
 // worker is the scratch that one batch needs.
 type worker struct {
-	parser   *source.Parser
-	findings *source.Parser // makes findings of scans that may be joined first; nil unless scans are both
-	screen   screen.Screen
+	parser   *format.Parser
+	findings *format.Parser // makes findings of scans that may be joined first; nil unless scans are both
+	screen   process.Screen
 	rec      record.Record
 }
 
@@ -54,17 +53,17 @@ func newWorker(cfg *Config) (*worker, error) {
 	opts := cfg.options()
 	var err error
 	if cfg.joins() && opts.ScansAsFindings { // what is joined are scans
-		if w.findings, err = source.NewParser(opts); err != nil {
+		if w.findings, err = format.NewParser(opts); err != nil {
 			return nil, err
 		}
 		opts.ScansAsFindings = false
 	}
-	w.parser, err = source.NewParser(opts)
+	w.parser, err = format.NewParser(opts)
 	return w, err
 }
 
 func newSiem(set processor.Settings, cfg *Config, next consumer.Logs) (*siem, error) {
-	telemetry, err := metadata.NewTelemetryBuilder(otelmeter.Labeled(set.TelemetrySettings, component.KindProcessor, set.ID))
+	telemetry, err := metadata.NewTelemetryBuilder(meter.Labeled(set.TelemetrySettings, component.KindProcessor, set.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +154,7 @@ func (p *siem) process(ctx context.Context, logs plog.Logs) (plog.Logs, error) {
 	w := p.workers.Get().(*worker)
 	defer p.workers.Put(w)
 	now := p.now()
-	scans, done := intake.Borrow(ctx)
+	scans, done := logrecord.Borrow(ctx)
 	defer done()
 	var n counts
 	logs.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
@@ -173,7 +172,7 @@ func (p *siem) process(ctx context.Context, logs plog.Logs) (plog.Logs, error) {
 	})
 	w.rec = record.Record{} // keeps no body alive
 	n.report(ctx, p.telemetry)
-	otelrecord.KeepOnly(logs, int(n.in))
+	logrecord.KeepOnly(logs, int(n.in))
 	if logs.ResourceLogs().Len() == 0 {
 		return logs, processorhelper.ErrSkipProcessingData
 	}
@@ -186,7 +185,7 @@ type batch struct {
 	now    time.Time
 	more   plog.LogRecordSlice // records that are made beside those that came
 	counts *counts
-	scans  *source.ScanReader // what the receiver found out
+	scans  *format.ScanReader // what the receiver found out
 
 	ctx      context.Context // of the batch
 	resource plog.ResourceLogs
@@ -204,7 +203,7 @@ func (p *siem) one(b *batch, lr plog.LogRecord) bool {
 		received = ts.AsTime()
 	}
 	var findings []record.Record // made beside the record
-	raw, err := otelrecord.Raw(lr)
+	raw, err := logrecord.Raw(lr)
 	if err == nil {
 		if taken, drop := p.scanEvent(lr, raw); taken {
 			b.rec = record.Record{}
@@ -218,19 +217,19 @@ func (p *siem) one(b *batch, lr plog.LogRecord) bool {
 	}
 	switch {
 	case err != nil:
-		b.rec = source.NewInvalid(lr.Body().AsString(), formatOf(lr, p.cfg.Format), err.Error(), received)
+		b.rec = format.NewInvalid(lr.Body().AsString(), formatOf(lr, p.cfg.Format), err.Error(), received)
 	case strings.TrimSpace(raw) == "":
 		b.rec = record.Record{}
-		b.counts.add(&b.rec, screen.Empty, "")
+		b.counts.add(&b.rec, process.Empty, "")
 		return false
 	case p.alreadyInvalid(b.worker, lr, raw):
 	default:
-		in := source.Context{Format: formatOf(lr, ""), Fields: attr(lr, record.AttrFields), Origin: attr(lr, record.AttrOrigin), Received: received, Object: b.scans.Find(raw)}
-		header, file := intake.Parse(b.parser, raw, in, &b.rec)
+		in := format.Context{Format: formatOf(lr, ""), Fields: attr(lr, record.AttrFields), Origin: attr(lr, record.AttrOrigin), Received: received, Object: b.scans.Find(raw)}
+		header, file := process.Parse(b.parser, raw, in, &b.rec)
 		switch {
 		case header:
 			b.rec = record.Record{}
-			b.counts.add(&b.rec, screen.Header, "")
+			b.counts.add(&b.rec, process.Header, "")
 			return false
 		case file && p.takeApart(b, lr, raw, in):
 			return false
@@ -249,25 +248,25 @@ func (p *siem) one(b *batch, lr plog.LogRecord) bool {
 }
 
 // takeApart parses the records of a file that came as one body and reports whether raw is one. They stand in the place of lr.
-func (p *siem) takeApart(b *batch, lr plog.LogRecord, raw string, in source.Context) bool {
+func (p *siem) takeApart(b *batch, lr plog.LogRecord, raw string, in format.Context) bool {
 	var origin func(int64) string
 	if in.Origin != "" {
-		origin = func(offset int64) string { return otelrecord.Origin(in.Origin, offset) }
+		origin = func(offset int64) string { return logrecord.Origin(in.Origin, offset) }
 	}
 	events := 0
-	n, file := intake.Apart(b.parser, raw, in, p.cfg.Format, origin, func(item *payload.Item, rec *record.Record) {
+	n, file := process.Apart(b.parser, raw, in, p.cfg.Format, origin, func(item *payload.Item, rec *record.Record) {
 		if rec == nil {
 			events += p.writeScanEnd(b, item, in.Received)
 			return
 		}
 		b.rec = *rec
 		if made, ok := p.writeMore(b, lr); ok {
-			otelrecord.WriteScan(item, made)
+			logrecord.WriteScan(item, made)
 		}
 	})
 	if file && n+events == 0 {
 		b.rec = record.Record{}
-		b.counts.add(&b.rec, screen.Empty, "")
+		b.counts.add(&b.rec, process.Empty, "")
 	}
 	return file
 }
@@ -295,7 +294,7 @@ func (p *siem) write(b *batch, lr plog.LogRecord) bool {
 
 // goesOn makes a finding of a joined scan where findings are wanted, and counts whether b.rec goes on.
 func (p *siem) goesOn(b *batch) bool {
-	if b.findings != nil && source.IsScan(b.rec.Format) && b.rec.EventType != record.Invalid {
+	if b.findings != nil && format.IsScan(b.rec.Format) && b.rec.EventType != record.Invalid {
 		b.findings.Parse(b.rec.Body, b.rec.Format, b.rec.Received, &b.rec)
 	}
 	var reason string
@@ -305,14 +304,14 @@ func (p *siem) goesOn(b *batch) bool {
 }
 
 func (p *siem) put(b *batch, lr plog.LogRecord) {
-	otelrecord.Write(&b.rec, lr)
+	logrecord.Write(&b.rec, lr)
 	if b.rule != "" {
 		lr.Attributes().PutStr(record.AttrSuppressed, b.rule)
 	} else if b.screen.MarkSuppressed {
 		lr.Attributes().Remove(record.AttrSuppressed)
 	}
 	if p.cfg.Body == bodyMap {
-		if err := otelrecord.SetMapBody(lr); err != nil { // cannot be: the parser made the body
+		if err := logrecord.SetMapBody(lr); err != nil { // cannot be: the parser made the body
 			p.logger.Error("Body left as a string", zap.Error(err))
 		}
 	}
@@ -322,10 +321,10 @@ func (p *siem) put(b *batch, lr plog.LogRecord) {
 // is nothing to parse. The attribute is only believed where the body is what an invalid record looks like.
 func (p *siem) alreadyInvalid(w *worker, lr plog.LogRecord, raw string) bool {
 	eventType, ok := lr.Attributes().Get(record.AttrEventType)
-	if !ok || eventType.Str() != record.Invalid || !source.IsInvalidBody(raw) {
+	if !ok || eventType.Str() != record.Invalid || !format.IsInvalidBody(raw) {
 		return false
 	}
-	return otelrecord.Read(lr, &w.rec) == nil
+	return logrecord.Read(lr, &w.rec) == nil
 }
 
 // attr is the text of an attribute, "" when it is not there.
@@ -337,8 +336,8 @@ func attr(lr plog.LogRecord, name string) string {
 }
 
 func formatOf(lr plog.LogRecord, otherwise string) string {
-	if format, ok := lr.Attributes().Get(record.AttrFormat); ok {
-		return format.AsString()
+	if value, ok := lr.Attributes().Get(record.AttrFormat); ok {
+		return value.AsString()
 	}
 	return otherwise
 }

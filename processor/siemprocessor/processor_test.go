@@ -25,8 +25,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/siempipe/siempipe/internal/format"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/source"
 	"github.com/siempipe/siempipe/processor/siemprocessor/internal/metadatatest"
 )
 
@@ -164,7 +164,7 @@ func TestFormatAttributeWins(t *testing.T) {
 
 func TestInvalidOfAReceiverPasses(t *testing.T) {
 	received := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	body := string(source.AppendInvalid(nil, `{"half":`, "auto", "byte 8: text ends", received))
+	body := string(format.AppendInvalid(nil, `{"half":`, "auto", "byte 8: text ends", received))
 	for _, c := range []struct{ body, want string }{
 		{body, body},
 		{finding, finding}, // the attribute alone does not make a record invalid
@@ -276,7 +276,7 @@ func TestValidateNamesEveryKey(t *testing.T) {
 }
 
 func TestFormatsOfTheSchemaAreThoseOfTheCore(t *testing.T) {
-	for _, name := range append(source.Names(), "auto") {
+	for _, name := range append(format.Names(), "auto") {
 		cfg := defaults()
 		cfg.Format = name
 		assert.NoError(t, cfg.Validate(), "metadata.yaml: config.properties.format.enum lacks %s", name)

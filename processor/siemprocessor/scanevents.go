@@ -5,10 +5,10 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/siempipe/siempipe/internal/otelrecord"
-	"github.com/siempipe/siempipe/internal/payload"
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
+	"github.com/siempipe/siempipe/internal/format"
+	"github.com/siempipe/siempipe/internal/read/payload"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/source"
 )
 
 // reasonScanEvent is why the end of a scan envelope is dropped: only a finding_state processor has a use for it.
@@ -26,7 +26,7 @@ func (p *siem) scanEvent(lr plog.LogRecord, raw string) (taken, drop bool) {
 	if !ofReceiver && !pass {
 		return false, false
 	}
-	id, status, ok := source.ReadScanEvent(raw)
+	id, status, ok := format.ReadScanEvent(raw)
 	if !ok {
 		return false, false // the attribute is only believed where the body is an event
 	}
@@ -49,7 +49,7 @@ func (p *siem) writeScanEnd(b *batch, item *payload.Item, received time.Time) in
 	if p.cfg.ScanEvents != scanEventsPass {
 		return 0
 	}
-	otelrecord.WriteScanEnd(item, received, b.more.AppendEmpty())
+	logrecord.WriteScanEnd(item, received, b.more.AppendEmpty())
 	b.rec = record.Record{}
 	b.counts.add(&b.rec, "", "")
 	return 1

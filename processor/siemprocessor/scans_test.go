@@ -14,10 +14,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/processor/processorhelper"
 
-	"github.com/siempipe/siempipe/internal/intake"
-	"github.com/siempipe/siempipe/internal/otelrecord"
-	"github.com/siempipe/siempipe/internal/payload"
-	"github.com/siempipe/siempipe/internal/source"
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
+	"github.com/siempipe/siempipe/internal/format"
+	"github.com/siempipe/siempipe/internal/read/payload"
 )
 
 // TestScansOfAReceiver: with the scans that a receiver lends, and whatever other processors did to its records, what comes out
@@ -45,11 +44,11 @@ func TestScansOfAReceiver(t *testing.T) {
 				fmt.Fprintf(&body, `{"alert_id":"%d","severity":"High","detection_type":"other"}`+"\n", rnd.IntN(99))
 			}
 		}
-		scans := new(source.Scans)
+		scans := new(format.Scans)
 		logs := plog.NewLogs()
 		records := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
 		require.NoError(t, payload.Cut(strings.NewReader(body.String()), payload.Options{}, func(item payload.Item) error {
-			_ = otelrecord.WriteItem(&item, "", "", time.Unix(1_600_000_000, 0), scans, records.AppendEmpty())
+			_ = logrecord.WriteItem(&item, "", "", time.Unix(1_600_000_000, 0), scans, records.AppendEmpty())
 			return nil
 		}))
 		// A filter, a transformation and a change of order.
@@ -63,7 +62,7 @@ func TestScansOfAReceiver(t *testing.T) {
 			records.Sort(func(a, b plog.LogRecord) bool { return a.Body().Str() < b.Body().Str() })
 		}
 
-		ctx, loan := intake.Lend(t.Context(), scans)
+		ctx, loan := logrecord.Lend(t.Context(), scans)
 		var out [3]plog.Logs
 		for i := range out { // two pipelines, and one that does not know of the scans
 			out[i] = plog.NewLogs()

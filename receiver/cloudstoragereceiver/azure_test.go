@@ -19,19 +19,19 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/testpeer"
+	"github.com/siempipe/siempipe/internal/test/peers"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
 )
 
 // azurePeer is a container in Azurite.
 type azurePeer struct {
-	*testpeer.Azurite
+	*peers.Azurite
 	t         *testing.T
 	container *container.Client
 }
 
 func startAzure(t *testing.T) *azurePeer {
-	p := &azurePeer{Azurite: testpeer.StartAzurite(t), t: t}
+	p := &azurePeer{Azurite: peers.StartAzurite(t), t: t}
 	var err error
 	p.container, err = container.NewClientFromConnectionString(p.ConnectionString, "insights", nil)
 	require.NoError(t, err)

@@ -8,10 +8,9 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/siempipe/siempipe/internal/intake"
-	"github.com/siempipe/siempipe/internal/otelrecord"
-	"github.com/siempipe/siempipe/internal/payload"
-	"github.com/siempipe/siempipe/internal/source"
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
+	"github.com/siempipe/siempipe/internal/format"
+	"github.com/siempipe/siempipe/internal/read/payload"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/metadata"
 )
 
@@ -39,7 +38,7 @@ type batch struct {
 	items []payload.Item
 	bytes int
 	ends  int           // of the items: ends of scans, which are no records of the object
-	scans *source.Scans // of the items
+	scans *format.Scans // of the items
 }
 
 func (b *batch) add(item payload.Item) {
@@ -66,7 +65,7 @@ func (b *batch) deliver(ctx context.Context) error {
 	invalid := 0
 	err := b.c.offer(ctx, len(b.items)-b.ends, func(ctx context.Context) error {
 		if b.scans == nil {
-			b.scans = new(source.Scans)
+			b.scans = new(format.Scans)
 		}
 		logs := plog.NewLogs()
 		scope := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
@@ -76,15 +75,15 @@ func (b *batch) deliver(ctx context.Context) error {
 		invalid = 0
 		for i := range b.items {
 			if b.items[i].ScanEnd {
-				otelrecord.WriteScanEnd(&b.items[i], b.received, records.AppendEmpty())
+				logrecord.WriteScanEnd(&b.items[i], b.received, records.AppendEmpty())
 				continue
 			}
-			if otelrecord.WriteItem(&b.items[i], b.format, b.address, b.received, b.scans, records.AppendEmpty()) != nil {
+			if logrecord.WriteItem(&b.items[i], b.format, b.address, b.received, b.scans, records.AppendEmpty()) != nil {
 				invalid++
 			}
 		}
 		var err error
-		b.scans, err = intake.Lending(ctx, b.scans, func(ctx context.Context) error { return b.c.next.ConsumeLogs(ctx, logs) })
+		b.scans, err = logrecord.Lending(ctx, b.scans, func(ctx context.Context) error { return b.c.next.ConsumeLogs(ctx, logs) })
 		return err
 	})
 	if err != nil {

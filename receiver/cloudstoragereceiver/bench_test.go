@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/siempipe/siempipe/internal/cputime"
+	"github.com/siempipe/siempipe/internal/test/measure"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
 )
 
@@ -45,14 +45,14 @@ func BenchmarkRead(b *testing.B) {
 			require.EqualValues(b, records, next.records.Load())
 			b.SetBytes(int64(text.Len()))
 			b.ReportAllocs()
-			began := cputime.Used(b)
+			began := measure.CPU(b)
 			for b.Loop() {
 				if _, err := c.read(context.Background(), bucket.Object{Key: "trail.json.gz"}, reading{}); err != nil {
 					b.Fatal(err)
 				}
 			}
 			// Of a core, whoever else uses the machine meanwhile.
-			b.ReportMetric(float64(text.Len())*float64(b.N)/1e6/(cputime.Used(b)-began).Seconds(), "MB/cpu-s")
+			b.ReportMetric(float64(text.Len())*float64(b.N)/1e6/(measure.CPU(b)-began).Seconds(), "MB/cpu-s")
 		})
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/siempipe/siempipe/internal/objectstore"
+	cloudaws "github.com/siempipe/siempipe/internal/cloud/aws"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/queue"
 )
@@ -16,7 +16,7 @@ func (c *Config) newBucket(ctx context.Context) (bucket.Bucket, error) {
 	case c.S3.HasValue():
 		s3 := c.S3.Get()
 		return bucket.NewS3(ctx, bucket.S3Options{
-			AWSOptions: s3.aws(), Bucket: s3.Bucket, Endpoint: s3.Endpoint, ForcePathStyle: s3.ForcePathStyle,
+			Options: s3.aws(), Bucket: s3.Bucket, Endpoint: s3.Endpoint, ForcePathStyle: s3.ForcePathStyle,
 		})
 	case c.AzureBlob.HasValue():
 		azure := c.AzureBlob.Get()
@@ -29,8 +29,8 @@ func (c *Config) newBucket(ctx context.Context) (bucket.Bucket, error) {
 	}
 }
 
-func (s *S3Config) aws() objectstore.AWSOptions {
-	return objectstore.AWSOptions{Region: s.Region, RoleARN: s.RoleARN, ExternalID: s.ExternalID, SessionName: s.SessionName}
+func (s *S3Config) aws() cloudaws.Options {
+	return cloudaws.Options{Region: s.Region, RoleARN: s.RoleARN, ExternalID: s.ExternalID, SessionName: s.SessionName}
 }
 
 // newQueue makes the client of the queue that is configured, nil when there is none. It does not connect.
@@ -40,7 +40,7 @@ func (c *Config) newQueue(ctx context.Context) (queue.Queue, error) {
 	case n.SQS.HasValue():
 		sqs := n.SQS.Get()
 		return queue.NewSQS(ctx, queue.SQSOptions{
-			AWSOptions: sqs.aws(c.S3.Get()), QueueURL: sqs.QueueURL, Endpoint: sqs.Endpoint, VisibilityTimeout: sqs.VisibilityTimeout,
+			Options: sqs.aws(c.S3.Get()), QueueURL: sqs.QueueURL, Endpoint: sqs.Endpoint, VisibilityTimeout: sqs.VisibilityTimeout,
 		})
 	case n.PubSub.HasValue():
 		pubsub := n.PubSub.Get()
@@ -61,8 +61,8 @@ func (c *Config) newQueue(ctx context.Context) (queue.Queue, error) {
 }
 
 // aws is as whom the queue is asked: as the bucket unless the configuration says otherwise.
-func (s *SQSConfig) aws(s3 *S3Config) objectstore.AWSOptions {
-	opts := objectstore.AWSOptions{Region: s.Region, RoleARN: s.RoleARN, ExternalID: s.ExternalID, SessionName: s.SessionName}
+func (s *SQSConfig) aws(s3 *S3Config) cloudaws.Options {
+	opts := cloudaws.Options{Region: s.Region, RoleARN: s.RoleARN, ExternalID: s.ExternalID, SessionName: s.SessionName}
 	if opts.RoleARN == "" {
 		opts.RoleARN, opts.ExternalID, opts.SessionName = s3.RoleARN, s3.ExternalID, s3.SessionName
 	}

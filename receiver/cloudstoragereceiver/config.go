@@ -12,8 +12,8 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/confmap"
 
-	"github.com/siempipe/siempipe/internal/source"
-	"github.com/siempipe/siempipe/internal/unpack"
+	"github.com/siempipe/siempipe/internal/format"
+	"github.com/siempipe/siempipe/internal/read/unpack"
 )
 
 // Defaults, with what speaks for them.
@@ -243,7 +243,7 @@ var (
 
 func createDefaultConfig() component.Config {
 	return &Config{
-		Format:    source.Auto,
+		Format:    format.Auto,
 		S3:        configoptional.Default(S3Config{}),
 		AzureBlob: configoptional.Default(AzureBlobConfig{}),
 		GCS:       configoptional.Default(GCSConfig{}),
@@ -273,7 +273,7 @@ func (c *Config) Validate() error {
 	var errs []error
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if !knownFormat(c.Format) {
-		fail("format: unknown %.64q, want %s or one of %s", c.Format, source.Auto, strings.Join(source.Names(), ", "))
+		fail("format: unknown %.64q, want %s or one of %s", c.Format, format.Auto, strings.Join(format.Names(), ", "))
 	}
 	stores := []struct {
 		key, bucketKey, bucket string
@@ -365,8 +365,8 @@ func value[T any](o configoptional.Optional[T]) (v T) {
 }
 
 func knownFormat(name string) bool {
-	_, ok := source.Lookup(name)
-	return ok || name == source.Auto
+	_, ok := format.Lookup(name)
+	return ok || name == format.Auto
 }
 
 // Validate names every key that is wrong.
@@ -376,7 +376,7 @@ func (k *KeyFormat) Validate() error {
 		errs = append(errs, errors.New("key: required, a pattern like */CloudTrail/*"))
 	}
 	if !knownFormat(k.Format) {
-		errs = append(errs, fmt.Errorf("format: unknown %.64q, want %s or one of %s", k.Format, source.Auto, strings.Join(source.Names(), ", ")))
+		errs = append(errs, fmt.Errorf("format: unknown %.64q, want %s or one of %s", k.Format, format.Auto, strings.Join(format.Names(), ", ")))
 	}
 	return errors.Join(errs...)
 }

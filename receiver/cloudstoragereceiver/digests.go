@@ -12,29 +12,29 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/siempipe/siempipe/internal/cloudtraildigest"
-	"github.com/siempipe/siempipe/internal/payload"
-	"github.com/siempipe/siempipe/internal/unpack"
+	"github.com/siempipe/siempipe/internal/read/payload"
+	"github.com/siempipe/siempipe/internal/read/unpack"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
+	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/digest"
 )
 
 // findingFormat is the source format of findings about digests.
 const findingFormat = "panoptica"
 
 // newChecker makes the checker of CloudTrail's digests, nil where none are checked.
-func (c *cloudStorage) newChecker() (*cloudtraildigest.Checker, error) {
+func (c *cloudStorage) newChecker() (*digest.Checker, error) {
 	cfg := &c.cfg.CloudTrailDigests
 	if !cfg.Check || !c.cfg.S3.HasValue() {
 		return nil, nil
 	}
-	var keys *cloudtraildigest.Keys
+	var keys *digest.Keys
 	if cfg.PublicKeys != "" {
 		var err error
-		if keys, err = cloudtraildigest.ReadKeys(cfg.PublicKeys); err != nil {
+		if keys, err = digest.ReadKeys(cfg.PublicKeys); err != nil {
 			return nil, fmt.Errorf("cloudtrail_digests.public_keys: %w", err)
 		}
 	}
-	return cloudtraildigest.NewChecker(c.openListed, keys), nil
+	return digest.NewChecker(c.openListed, keys), nil
 }
 
 // openListed opens what a digest lists.
@@ -66,7 +66,7 @@ func (l *listed) Close() error {
 
 // witness sees what is read of one object, for the checker: the hash of a log file, the content of a digest.
 type witness struct {
-	checker *cloudtraildigest.Checker
+	checker *digest.Checker
 	bucket  string
 	key     string
 	sum     hash.Hash     // of a log file
@@ -83,9 +83,9 @@ func (c *cloudStorage) newWitness(o bucket.Object) *witness {
 		w.bucket = c.bucket.Name()
 	}
 	switch {
-	case cloudtraildigest.IsDigest(o.Key):
+	case digest.IsDigest(o.Key):
 		w.content = &bytes.Buffer{}
-	case cloudtraildigest.IsLogFile(o.Key):
+	case digest.IsLogFile(o.Key):
 		w.sum = sha256.New()
 	default:
 		return nil
@@ -108,7 +108,7 @@ func (w *witness) of(r io.Reader) io.Reader {
 type limitedBuffer struct{ *bytes.Buffer }
 
 func (b *limitedBuffer) Write(p []byte) (int, error) {
-	if left := cloudtraildigest.MaxBytes + 1 - b.Len(); left > 0 {
+	if left := digest.MaxBytes + 1 - b.Len(); left > 0 {
 		b.Buffer.Write(p[:min(len(p), left)])
 	}
 	return len(p), nil
@@ -122,10 +122,10 @@ func (r *objectReader) testify(ctx context.Context) error {
 		return nil
 	}
 	if w.sum != nil {
-		w.checker.LogFile(w.bucket, w.key, cloudtraildigest.Sum(w.sum.Sum(nil)))
+		w.checker.LogFile(w.bucket, w.key, digest.Sum(w.sum.Sum(nil)))
 		return nil
 	}
-	problems, err := w.checker.Check(ctx, cloudtraildigest.Object{
+	problems, err := w.checker.Check(ctx, digest.Object{
 		Bucket: w.bucket, Object: w.key, Content: w.content.Bytes(), Signature: r.raw.Metadata()["signature"],
 	})
 	if err != nil {
@@ -135,8 +135,8 @@ func (r *objectReader) testify(ctx context.Context) error {
 	for i := range problems {
 		p := &problems[i]
 		r.c.set.Logger.Error("CloudTrail's digest does not hold", zap.String("problem", string(p.Kind)),
-			zap.String("object", cloudtraildigest.ARN(p.Bucket, p.Object)), zap.String("detail", p.Detail),
-			zap.String("digest", cloudtraildigest.ARN(p.DigestBucket, p.DigestObject)))
+			zap.String("object", digest.ARN(p.Bucket, p.Object)), zap.String("detail", p.Detail),
+			zap.String("digest", digest.ARN(p.DigestBucket, p.DigestObject)))
 		findings.add(payload.Item{Index: i, Raw: string(p.Finding())})
 	}
 	return findings.deliver(ctx)

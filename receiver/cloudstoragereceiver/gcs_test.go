@@ -14,12 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/api/option"
 
-	"github.com/siempipe/siempipe/internal/testpeer"
+	"github.com/siempipe/siempipe/internal/test/peers"
 )
 
 // gcsPeer is a bucket whose events go to a topic.
 type gcsPeer struct {
-	*testpeer.GCS
+	*peers.GCS
 	t      *testing.T
 	bucket *storage.BucketHandle
 	pubsub *pstest.Server
@@ -29,7 +29,7 @@ func startGCS(t *testing.T) *gcsPeer {
 	ctx := context.Background()
 	pubsub := pstest.NewServer()
 	t.Cleanup(func() { _ = pubsub.Close() })
-	p := &gcsPeer{GCS: testpeer.StartGCS(t, pubsub.Addr, "logs"), t: t, pubsub: pubsub}
+	p := &gcsPeer{GCS: peers.StartGCS(t, pubsub.Addr, "logs"), t: t, pubsub: pubsub}
 	topic := "projects/" + p.Project + "/topics/" + p.Topic
 	_, err := pubsub.GServer.CreateTopic(ctx, &pubsubpb.Topic{Name: topic})
 	require.NoError(t, err)

@@ -3,7 +3,7 @@ package cloudstoragereceiver
 import (
 	"fmt"
 
-	"github.com/siempipe/siempipe/internal/objectstore"
+	"github.com/siempipe/siempipe/internal/deliver/objectstore"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
 )
 

@@ -12,8 +12,8 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
-	"github.com/siempipe/siempipe/internal/otelrecord"
-	"github.com/siempipe/siempipe/internal/source"
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
+	"github.com/siempipe/siempipe/internal/format"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/metadata"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/notice"
@@ -147,12 +147,12 @@ func (c *cloudStorage) retryDelay(tries int) time.Duration {
 
 // giveUp passes on one invalid record that holds what cannot be read, and why.
 func (c *cloudStorage) giveUp(ctx context.Context, raw string, reason error) error {
-	rec := source.NewInvalid(raw, c.cfg.Format, reason.Error(), c.state.now())
+	rec := format.NewInvalid(raw, c.cfg.Format, reason.Error(), c.state.now())
 	err := c.offer(ctx, 1, func(ctx context.Context) error {
 		logs := plog.NewLogs()
 		scope := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
 		scope.Scope().SetName(metadata.ScopeName)
-		otelrecord.Write(&rec, scope.LogRecords().AppendEmpty())
+		logrecord.Write(&rec, scope.LogRecords().AppendEmpty())
 		return c.next.ConsumeLogs(ctx, logs)
 	})
 	if err == nil {

@@ -13,8 +13,8 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
-	"github.com/siempipe/siempipe/internal/payload"
-	"github.com/siempipe/siempipe/internal/unpack"
+	"github.com/siempipe/siempipe/internal/read/payload"
+	"github.com/siempipe/siempipe/internal/read/unpack"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
 )
 

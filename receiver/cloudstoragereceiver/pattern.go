@@ -3,7 +3,7 @@ package cloudstoragereceiver
 import (
 	"strings"
 
-	"github.com/siempipe/siempipe/internal/source"
+	"github.com/siempipe/siempipe/internal/format"
 )
 
 // matches reports whether a pattern is that of the whole key; * stands for any characters.
@@ -30,9 +30,9 @@ func matches(pattern, key string) bool {
 }
 
 // plain is the format as the core has it: "" where each record's own is to be found out.
-func plain(format string) string {
-	if format == source.Auto {
+func plain(name string) string {
+	if name == format.Auto {
 		return ""
 	}
-	return format
+	return name
 }

@@ -16,20 +16,20 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/siempipe/siempipe/internal/objectstore"
-	"github.com/siempipe/siempipe/internal/testpeer"
+	"github.com/siempipe/siempipe/internal/deliver/objectstore"
+	"github.com/siempipe/siempipe/internal/test/peers"
 )
 
 // s3Peer is a strict S3 server with one bucket.
 type s3Peer struct {
-	*testpeer.S3
+	*peers.S3
 	t      *testing.T
 	bucket string
 	client *s3.Client
 }
 
 func startS3(t *testing.T) *s3Peer {
-	p := &s3Peer{S3: testpeer.StartS3(t), t: t, bucket: "logs"}
+	p := &s3Peer{S3: peers.StartS3(t), t: t, bucket: "logs"}
 	p.CreateBucket(t, p.bucket)
 	p.client = p.Client()
 	return p
@@ -306,7 +306,7 @@ func TestForbiddenAndMissing(t *testing.T) {
 // command runs an administrator's command of the server.
 func (p *s3Peer) command(args ...string) {
 	p.t.Helper()
-	binary := testpeer.Tool(p.t, "versitygw", "github.com/versity/versitygw/cmd/versitygw")
+	binary := peers.Tool(p.t, "versitygw", "github.com/versity/versitygw/cmd/versitygw")
 	cmd := exec.Command(binary, append([]string{"admin", "-a", p.AccessKey, "-s", p.SecretKey, "-er", p.Endpoint, "--region", p.Region}, args...)...)
 	cmd.Env = os.Environ()
 	out, err := cmd.CombinedOutput()
@@ -349,12 +349,12 @@ func TestLoop(t *testing.T) {
 // TestOutage: while the store is away, messages are kept on lease and are not tries; nothing is given up.
 func TestOutage(t *testing.T) {
 	p := startS3(t)
-	m := testpeer.StartMoto(t)
+	m := peers.StartMoto(t)
 	queue, _, dead := m.CreateQueue(t, "objects", "1") // a second receive would put the message away
 	text, want := lines("a", 3)
 	p.put("a.json", text)
 	// Between the receiver and the store stands a proxy that is not there at first.
-	address := testpeer.FreeAddress(t)
+	address := peers.FreeAddress(t)
 	s := newSink()
 	r := start(t, "", s, func(c *Config) {
 		c.S3 = optional(S3Config{Bucket: p.bucket, Region: p.Region, Endpoint: "http://" + address, ForcePathStyle: true})

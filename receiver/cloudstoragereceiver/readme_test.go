@@ -11,7 +11,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/siempipe/siempipe/internal/configschema"
+	"github.com/siempipe/siempipe/internal/collector/configschema"
 )
 
 // TestReadme holds the examples of README.md and its table of keys to the configuration.

@@ -14,10 +14,10 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
 
-	"github.com/siempipe/siempipe/internal/cloudtraildigest"
-	"github.com/siempipe/siempipe/internal/otelmeter"
-	"github.com/siempipe/siempipe/internal/otelstorage"
+	"github.com/siempipe/siempipe/internal/collector/meter"
+	collectorstorage "github.com/siempipe/siempipe/internal/collector/storage"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
+	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/digest"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/metadata"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/queue"
 )
@@ -34,8 +34,8 @@ type cloudStorage struct {
 	telemetry *metadata.TelemetryBuilder
 
 	bucket   bucket.Bucket
-	checker  *cloudtraildigest.Checker // nil: digests are not checked
-	queue    queue.Queue               // nil: listing
+	checker  *digest.Checker // nil: digests are not checked
+	queue    queue.Queue     // nil: listing
 	state    *state
 	storage  storage.Client
 	totals   totals
@@ -48,7 +48,7 @@ type cloudStorage struct {
 }
 
 func newCloudStorage(set receiver.Settings, cfg *Config, next consumer.Logs) (*cloudStorage, error) {
-	telemetry, err := metadata.NewTelemetryBuilder(otelmeter.Labeled(set.TelemetrySettings, component.KindReceiver, set.ID))
+	telemetry, err := metadata.NewTelemetryBuilder(meter.Labeled(set.TelemetrySettings, component.KindReceiver, set.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (c *cloudStorage) Start(ctx context.Context, host component.Host) (err erro
 	}
 	c.status.host = host
 	if c.cfg.Storage != nil {
-		if c.storage, err = otelstorage.Open(ctx, host, *c.cfg.Storage, component.KindReceiver, c.set.ID, ""); err != nil {
+		if c.storage, err = collectorstorage.Open(ctx, host, *c.cfg.Storage, component.KindReceiver, c.set.ID, ""); err != nil {
 			return fmt.Errorf("storage: %w", err)
 		}
 	}

@@ -3,12 +3,12 @@ package cloudstoragereceiver
 import (
 	"testing"
 
-	"github.com/siempipe/siempipe/internal/configschema"
-	"github.com/siempipe/siempipe/internal/source"
+	"github.com/siempipe/siempipe/internal/collector/configschema"
+	"github.com/siempipe/siempipe/internal/format"
 )
 
 func TestConfigSchema(t *testing.T) {
-	formats := append([]string{source.Auto}, source.Names()...)
+	formats := append([]string{format.Auto}, format.Names()...)
 	configschema.Check(t, "receiver/cloud_storage", createDefaultConfig(), configschema.Enums{
 		"format": formats,
 	})

@@ -16,19 +16,19 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/testpeer"
+	"github.com/siempipe/siempipe/internal/test/peers"
 )
 
 // awsPeer is a bucket whose events go to a queue.
 type awsPeer struct {
-	*testpeer.Moto
+	*peers.Moto
 	t           *testing.T
 	bucket      string
 	queue, dead string
 }
 
 func startAWS(t *testing.T, maxReceives string) *awsPeer {
-	m := testpeer.StartMoto(t)
+	m := peers.StartMoto(t)
 	p := &awsPeer{Moto: m, t: t, bucket: "logs"}
 	var arn string
 	p.queue, arn, p.dead = m.CreateQueue(t, "objects", maxReceives)

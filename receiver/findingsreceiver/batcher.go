@@ -9,10 +9,9 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/siempipe/siempipe/internal/intake"
-	"github.com/siempipe/siempipe/internal/otelrecord"
-	"github.com/siempipe/siempipe/internal/payload"
-	"github.com/siempipe/siempipe/internal/source"
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
+	"github.com/siempipe/siempipe/internal/format"
+	"github.com/siempipe/siempipe/internal/read/payload"
 	"github.com/siempipe/siempipe/receiver/findingsreceiver/internal/metadata"
 )
 
@@ -24,7 +23,7 @@ const (
 )
 
 // scansPool holds Scans that are empty.
-var scansPool = sync.Pool{New: func() any { return new(source.Scans) }}
+var scansPool = sync.Pool{New: func() any { return new(format.Scans) }}
 
 // batcher gathers the records of one request and passes them on in batches. It is for one goroutine.
 type batcher struct {
@@ -36,7 +35,7 @@ type batcher struct {
 
 	logs    plog.Logs
 	records plog.LogRecordSlice
-	scans   *source.Scans // of the records
+	scans   *format.Scans // of the records
 	n       int
 	bytes   int
 	events  int // of the batch: ends of scans, which are no records of the sender's
@@ -50,14 +49,14 @@ func (b *batcher) add(item payload.Item) error {
 		scope.Scope().SetName(metadata.ScopeName)
 		b.records = scope.LogRecords()
 		if b.scans == nil {
-			b.scans = scansPool.Get().(*source.Scans)
+			b.scans = scansPool.Get().(*format.Scans)
 		}
 	}
 	lr := b.records.AppendEmpty()
 	if item.ScanEnd {
-		otelrecord.WriteScanEnd(&item, b.received, lr)
+		logrecord.WriteScanEnd(&item, b.received, lr)
 		b.events++
-	} else if err := otelrecord.WriteItem(&item, b.format, "", b.received, b.scans, lr); err != nil {
+	} else if err := logrecord.WriteItem(&item, b.format, "", b.received, b.scans, lr); err != nil {
 		b.countInvalid(item, err)
 	}
 	b.n++
@@ -97,7 +96,7 @@ func (b *batcher) flush() error {
 	ctx := b.f.obs.StartLogsOp(b.ctx)
 	lent := b.scans
 	b.scans = nil
-	scans, err := intake.Lending(ctx, lent, func(ctx context.Context) error { return b.f.next.ConsumeLogs(ctx, logs) })
+	scans, err := logrecord.Lending(ctx, lent, func(ctx context.Context) error { return b.f.next.ConsumeLogs(ctx, logs) })
 	b.scans = scans
 	b.f.obs.EndLogsOp(ctx, metadata.Type.String(), n, err)
 	if err == nil {

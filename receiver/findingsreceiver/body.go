@@ -13,7 +13,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/siempipe/siempipe/internal/unpack"
+	"github.com/siempipe/siempipe/internal/read/unpack"
 )
 
 // spoolMemory is how much of a signed body waits in memory for its signature to be checked; the rest waits on disk.

@@ -16,9 +16,9 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
-	"github.com/siempipe/siempipe/internal/payload"
-	"github.com/siempipe/siempipe/internal/source"
-	"github.com/siempipe/siempipe/internal/unpack"
+	"github.com/siempipe/siempipe/internal/format"
+	"github.com/siempipe/siempipe/internal/read/payload"
+	"github.com/siempipe/siempipe/internal/read/unpack"
 )
 
 const (
@@ -83,16 +83,16 @@ func (f *findings) reply(w http.ResponseWriter, r *http.Request, a *answer) {
 // take reads a request and says how to answer it.
 func (f *findings) take(r *http.Request) *answer {
 	a := &answer{code: http.StatusOK, Invalid: []invalidRecord{}}
-	refuse := func(code int, format string, args ...any) *answer {
-		a.code, a.Error = code, fmt.Sprintf(format, args...)
+	refuse := func(code int, name string, args ...any) *answer {
+		a.code, a.Error = code, fmt.Sprintf(name, args...)
 		return a
 	}
 	if r.Method != http.MethodPost {
 		return refuse(http.StatusMethodNotAllowed, "method %.16s, want POST", r.Method)
 	}
-	format := r.PathValue("format")
-	if _, ok := source.Lookup(format); !ok && format != "" && format != source.Auto {
-		return refuse(http.StatusNotFound, "unknown format %.64q, want %s or one of %s", format, source.Auto, strings.Join(source.Names(), ", "))
+	name := r.PathValue("format")
+	if _, ok := format.Lookup(name); !ok && name != "" && name != format.Auto {
+		return refuse(http.StatusNotFound, "unknown format %.64q, want %s or one of %s", name, format.Auto, strings.Join(format.Names(), ", "))
 	}
 	if contentType := r.Header.Get("Content-Type"); !supportedType(contentType) {
 		return refuse(http.StatusUnsupportedMediaType, "content type %.64q, want JSON, NDJSON or plain text", contentType)
@@ -127,9 +127,9 @@ func (f *findings) take(r *http.Request) *answer {
 	}
 	defer plain.Close()
 
-	b := &batcher{f: f, ctx: ctx, answer: a, format: format, received: time.Now()}
+	b := &batcher{f: f, ctx: ctx, answer: a, format: name, received: time.Now()}
 	defer b.close()
-	err = payload.Cut(plain, payload.Options{Format: format, ScanEnds: true}, b.add)
+	err = payload.Cut(plain, payload.Options{Format: name, ScanEnds: true}, b.add)
 	// What was cut whole before the body broke off goes on: the sender may never come back with it.
 	// When the pipeline will not have it, the sender must come back, whatever is wrong with the rest.
 	if flushErr := b.flush(); flushErr != nil {

@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 
-	"github.com/siempipe/siempipe/internal/otelmeter"
+	"github.com/siempipe/siempipe/internal/collector/meter"
 	"github.com/siempipe/siempipe/receiver/findingsreceiver/internal/metadata"
 )
 
@@ -42,7 +42,7 @@ type findings struct {
 }
 
 func newFindings(set receiver.Settings, cfg *Config, next consumer.Logs) (*findings, error) {
-	telemetry, err := metadata.NewTelemetryBuilder(otelmeter.Labeled(set.TelemetrySettings, component.KindReceiver, set.ID))
+	telemetry, err := metadata.NewTelemetryBuilder(meter.Labeled(set.TelemetrySettings, component.KindReceiver, set.ID))
 	if err != nil {
 		return nil, err
 	}

@@ -34,9 +34,9 @@ import (
 	"go.opentelemetry.io/collector/processor/processortest"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
-	"github.com/siempipe/siempipe/internal/liveheap"
 	"github.com/siempipe/siempipe/internal/record"
-	"github.com/siempipe/siempipe/internal/trial"
+	"github.com/siempipe/siempipe/internal/test/harness"
+	"github.com/siempipe/siempipe/internal/test/measure"
 	"github.com/siempipe/siempipe/processor/siemprocessor"
 	"github.com/siempipe/siempipe/receiver/findingsreceiver/internal/metadata"
 )
@@ -63,7 +63,7 @@ func start(t *testing.T, change func(*Config), next consumer.Logs) string {
 }
 
 func freeAddress(t *testing.T) string {
-	address, err := trial.FreeAddress()
+	address, err := harness.FreeAddress()
 	require.NoError(t, err)
 	return address
 }
@@ -519,7 +519,7 @@ func TestMemory(t *testing.T) {
 	var taken, peak atomic.Uint64
 	next, err := consumer.NewLogs(func(_ context.Context, logs plog.Logs) error {
 		if taken.Add(uint64(logs.LogRecordCount()))%10_000 == 0 {
-			peak.Store(max(peak.Load(), liveheap.Bytes()))
+			peak.Store(max(peak.Load(), measure.Heap()))
 		}
 		return nil
 	})
@@ -549,7 +549,7 @@ func TestMemoryOfTheFew(t *testing.T) {
 
 	inUse := func() uint64 {
 		runtime.GC() // what pools keep goes with the next
-		return liveheap.Bytes()
+		return measure.Heap()
 	}
 	before := inUse()
 	code, got, _ := post(t, url, &repeated{line: hundred, left: open})

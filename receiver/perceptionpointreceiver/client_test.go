@@ -19,7 +19,7 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/config/configopaque"
 
-	"github.com/siempipe/siempipe/internal/perceptionpointtest"
+	"github.com/siempipe/siempipe/internal/test/fakes/perceptionpointapi"
 )
 
 // TestTokenStaysAtTheAPI: whatever the API says, no request reaches another server.
@@ -52,7 +52,7 @@ func TestTokenStaysAtTheAPI(t *testing.T) {
 						w.WriteHeader(http.StatusTemporaryRedirect)
 						return true
 					}
-					_, _ = w.Write(perceptionpointtest.Page(25, next, nil))
+					_, _ = w.Write(perceptionpointapi.Page(25, next, nil))
 					return true
 				}
 				b.start()
@@ -240,11 +240,11 @@ func TestReadEnvelope(t *testing.T) {
 }
 
 func BenchmarkReadEnvelope(b *testing.B) {
-	records := make([]perceptionpointtest.Record, 20)
+	records := make([]perceptionpointapi.Record, 20)
 	for i := range records {
-		records[i] = perceptionpointtest.Scan(i, time.Unix(1700000000, 0), "SUS")
+		records[i] = perceptionpointapi.Scan(i, time.Unix(1700000000, 0), "SUS")
 	}
-	body := perceptionpointtest.Page(20, "https://api.example/?_cursor=20", records)
+	body := perceptionpointapi.Page(20, "https://api.example/?_cursor=20", records)
 	if e, err := readEnvelope(body); err != nil || len(e.results) != 20 || string(e.results[19]) != records[19].Body {
 		b.Fatal(err)
 	}
@@ -257,7 +257,7 @@ func BenchmarkReadEnvelope(b *testing.B) {
 
 // FuzzPage: no page breaks the reader, and no next leads away.
 func FuzzPage(f *testing.F) {
-	f.Add([]byte(perceptionpointtest.Page(2, "https://api.example/x?_cursor=1", []perceptionpointtest.Record{{Body: `{"id":1}`}})))
+	f.Add([]byte(perceptionpointapi.Page(2, "https://api.example/x?_cursor=1", []perceptionpointapi.Record{{Body: `{"id":1}`}})))
 	f.Add([]byte(`{"results":null,"next":"//evil"}`))
 	f.Add([]byte(`{"results":[1,"\ud800",null],"next":"https://api.example@evil/","has_more":true}`))
 	base, _ := url.Parse("https://api.example")

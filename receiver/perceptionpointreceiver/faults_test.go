@@ -16,7 +16,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/siempipe/siempipe/internal/perceptionpointtest"
+	"github.com/siempipe/siempipe/internal/test/fakes/perceptionpointapi"
 )
 
 func (b *bench) shiftScans(d time.Duration) {
@@ -68,7 +68,7 @@ func repeatNext(match string, times int) func(*bench) {
 			if !strings.Contains(r.URL.RawQuery, match) || int(n.Add(1)) > times {
 				return false
 			}
-			_, _ = w.Write(perceptionpointtest.Page(95, "http://"+r.Host+r.URL.RequestURI(), nil))
+			_, _ = w.Write(perceptionpointapi.Page(95, "http://"+r.Host+r.URL.RequestURI(), nil))
 			return true
 		}
 	}
@@ -85,7 +85,7 @@ func emptyPages(match string, times int) func(*bench) {
 			if k > times {
 				return false
 			}
-			_, _ = w.Write(perceptionpointtest.Page(95, fmt.Sprintf("http://%s%s&k=%d", r.Host, r.URL.RequestURI(), k), nil))
+			_, _ = w.Write(perceptionpointapi.Page(95, fmt.Sprintf("http://%s%s&k=%d", r.Host, r.URL.RequestURI(), k), nil))
 			return true
 		}
 	}
@@ -103,8 +103,8 @@ func endless(match string, times int) func(*bench) {
 			if k > times {
 				return false
 			}
-			_, _ = w.Write(perceptionpointtest.Page(95, fmt.Sprintf("http://%s%s&k=%d", r.Host, r.URL.RequestURI(), k),
-				[]perceptionpointtest.Record{perceptionpointtest.Scan(1000+k, time.Now(), "CLN")}))
+			_, _ = w.Write(perceptionpointapi.Page(95, fmt.Sprintf("http://%s%s&k=%d", r.Host, r.URL.RequestURI(), k),
+				[]perceptionpointapi.Record{perceptionpointapi.Scan(1000+k, time.Now(), "CLN")}))
 			return true
 		}
 	}
@@ -183,7 +183,7 @@ func lastChange(i int, want string) func(*testing.T, *bench) {
 	return func(t *testing.T, b *bench) {
 		bodies := b.bodies()
 		last := bodies[len(bodies)-1]
-		assert.Contains(t, last, perceptionpointtest.ScanID(i))
+		assert.Contains(t, last, perceptionpointapi.ScanID(i))
 		assert.JSONEq(t, want, changeOf(t, last))
 		for _, body := range bodies[:len(bodies)-1] {
 			assert.NotContains(t, body, `"change"`)
@@ -197,11 +197,11 @@ func fieldsMoved(i int, want ...string) func(*testing.T, *bench) {
 		b.until(func() bool {
 			all := ""
 			for _, body := range b.bodies() {
-				if strings.Contains(body, perceptionpointtest.ScanID(i)) {
+				if strings.Contains(body, perceptionpointapi.ScanID(i)) {
 					all += changeOf(t, body)
 				}
 			}
-			if all == "" && b.counts()[perceptionpointtest.ScanID(i)] > 0 { // it changed before it was first listed
+			if all == "" && b.counts()[perceptionpointapi.ScanID(i)] > 0 { // it changed before it was first listed
 				return strings.Contains(strings.Join(b.bodies(), ""), `"last_action":"release"`)
 			}
 			for _, field := range want {

@@ -26,7 +26,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
-	"github.com/siempipe/siempipe/internal/perceptionpointtest"
+	"github.com/siempipe/siempipe/internal/test/fakes/perceptionpointapi"
 	"github.com/siempipe/siempipe/receiver/perceptionpointreceiver/internal/metadata"
 )
 
@@ -127,7 +127,7 @@ func (h *host) status() (componentstatus.Status, error) {
 // bench is an API, a receiver in front of it and what came out.
 type bench struct {
 	t      *testing.T
-	api    *perceptionpointtest.API
+	api    *perceptionpointapi.API
 	server *httptest.Server
 	disk   *disk
 	host   *host
@@ -139,7 +139,7 @@ type bench struct {
 }
 
 func newBench(t *testing.T, change func(*Config)) *bench {
-	b := &bench{t: t, api: &perceptionpointtest.API{}, disk: newDisk(), change: change}
+	b := &bench{t: t, api: &perceptionpointapi.API{}, disk: newDisk(), change: change}
 	b.api.SetToken(token)
 	b.server = httptest.NewServer(b.api)
 	t.Cleanup(b.server.Close)
@@ -263,7 +263,7 @@ func (b *bench) until(done func() bool, or string, args func() []any) {
 func (b *bench) add(n int) {
 	from := time.Now().Add(-time.Minute - time.Duration(n)*time.Second)
 	for i := range n {
-		b.api.Add(perceptionpointtest.Scan(i, from.Add(time.Duration(i)*time.Second), "SUS"))
+		b.api.Add(perceptionpointapi.Scan(i, from.Add(time.Duration(i)*time.Second), "SUS"))
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
 
-	"github.com/siempipe/siempipe/internal/otelmeter"
-	"github.com/siempipe/siempipe/internal/otelstorage"
+	"github.com/siempipe/siempipe/internal/collector/meter"
+	collectorstorage "github.com/siempipe/siempipe/internal/collector/storage"
 	"github.com/siempipe/siempipe/receiver/perceptionpointreceiver/internal/metadata"
 )
 
@@ -40,7 +40,7 @@ type perceptionPoint struct {
 }
 
 func newPerceptionPoint(set receiver.Settings, cfg *Config, next consumer.Logs) (*perceptionPoint, error) {
-	builder, err := metadata.NewTelemetryBuilder(otelmeter.Labeled(set.TelemetrySettings, component.KindReceiver, set.ID))
+	builder, err := metadata.NewTelemetryBuilder(meter.Labeled(set.TelemetrySettings, component.KindReceiver, set.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (p *perceptionPoint) storage(ctx context.Context, host component.Host, name
 	if p.cfg.Storage == nil {
 		return checkpoint{}, nil
 	}
-	client, err := otelstorage.Open(ctx, host, *p.cfg.Storage, component.KindReceiver, p.set.ID, name)
+	client, err := collectorstorage.Open(ctx, host, *p.cfg.Storage, component.KindReceiver, p.set.ID, name)
 	if err != nil {
 		return checkpoint{}, fmt.Errorf("storage: %w", err)
 	}

@@ -23,7 +23,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
-	"github.com/siempipe/siempipe/internal/perceptionpointtest"
+	"github.com/siempipe/siempipe/internal/test/fakes/perceptionpointapi"
 	"github.com/siempipe/siempipe/receiver/perceptionpointreceiver/internal/metadata"
 )
 
@@ -33,7 +33,7 @@ func TestEachScanOnce(t *testing.T) {
 	b.start()
 	b.wait(95)
 	b.onceEach(95)
-	b.api.Add(perceptionpointtest.Scan(95, time.Now(), "MAL"))
+	b.api.Add(perceptionpointapi.Scan(95, time.Now(), "MAL"))
 	b.wait(96)
 	lr := b.sink.AllLogs()[0].ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
 	assert.Equal(t, map[string]any{"siem.format": "perception_point"}, lr.Attributes().AsRaw())
@@ -97,12 +97,12 @@ func TestScenarios(t *testing.T) {
 		"stored page is gone":        {prepare: fail(second, 1, status(404)), want: 95, log: "begins again"},
 		"connection is cut":          {prepare: fail(second, 2, func(w http.ResponseWriter) { panic(http.ErrAbortHandler) }), want: 95},
 		"page is too long":           {change: func(c *Config) { c.MaxPageBytes = 64 << 10 }, prepare: fail(second, 2, text(`{"results":["`+strings.Repeat("x", 70<<10)+`"]}`)), want: 95, log: "max_page_bytes"},
-		"next leads to another host": {prepare: fail(second, 1, text(string(perceptionpointtest.Page(1, "https://evil.example/api/v1/scans/list/?_cursor=1", nil)))), want: 95, log: "must only go to"},
+		"next leads to another host": {prepare: fail(second, 1, text(string(perceptionpointapi.Page(1, "https://evil.example/api/v1/scans/list/?_cursor=1", nil)))), want: 95, log: "must only go to"},
 		"next leads to another scheme": {prepare: func(b *bench) {
-			fail(second, 1, text(string(perceptionpointtest.Page(1, strings.Replace(b.server.URL, "http:", "https:", 1)+"/x", nil))))(b)
+			fail(second, 1, text(string(perceptionpointapi.Page(1, strings.Replace(b.server.URL, "http:", "https:", 1)+"/x", nil))))(b)
 		}, want: 95, log: "must only go to"},
 		"next leads to a user": {prepare: func(b *bench) {
-			fail(second, 1, text(string(perceptionpointtest.Page(1, strings.Replace(b.server.URL, "http://", "http://u:p@", 1)+"/x", nil))))(b)
+			fail(second, 1, text(string(perceptionpointapi.Page(1, strings.Replace(b.server.URL, "http://", "http://u:p@", 1)+"/x", nil))))(b)
 		}, want: 95, log: "must only go to"},
 		"redirect to another host":                 {prepare: fail(second, 5, status(302, "Location", "https://evil.example/")), want: 95, log: "must only go to"},
 		"redirect on the host":                     {prepare: redirectOnce(second), want: 95},
@@ -118,10 +118,10 @@ func TestScenarios(t *testing.T) {
 		"half a surrogate pair":                    {prepare: func(b *bench) { b.api.Change(50, `Invoice 50`, `\ud83d`) }, want: 95},
 		"not UTF-8":                                {prepare: func(b *bench) { b.api.Change(50, `Invoice 50`, "\xff") }, want: 95},
 		"a scan that is none": {prepare: func(b *bench) {
-			b.api.Add(perceptionpointtest.Record{Created: time.Now(), Body: `"x"`}, perceptionpointtest.Record{Created: time.Now(), Body: `7`})
+			b.api.Add(perceptionpointapi.Record{Created: time.Now(), Body: `"x"`}, perceptionpointapi.Record{Created: time.Now(), Body: `7`})
 		}, want: 97},
 		"a scan without an id": {prepare: func(b *bench) {
-			b.api.Add(perceptionpointtest.Record{Created: time.Now(), Body: `{"verbose_verdict":"MAL"}`})
+			b.api.Add(perceptionpointapi.Record{Created: time.Now(), Body: `{"verbose_verdict":"MAL"}`})
 		}, want: 96},
 		"a signed link that changes":     {act: changeAt(3, `"pe_icon_link":null`, `"pe_icon_link":"https://x/?signature=1"`), want: 95, check: listedAgain},
 		"members in another order":       {act: changeAt(3, `"organization_display_name":"Acme","origin":"email"`, `"origin":"email","organization_display_name":"Acme"`), want: 95, check: listedAgain},
@@ -135,9 +135,9 @@ func TestScenarios(t *testing.T) {
 			b.api.Change(3, `"verbose_confidence":null`, `"verbose_confidence":"high"`)
 		}, want: -1, check: fieldsMoved(3, "verbose_confidence", "sample.last_action")},
 		"audit events": {change: func(c *Config) { c.AuditEvents.Enabled = true }, prepare: func(b *bench) {
-			b.api.AddEvents(perceptionpointtest.Record{Created: time.Now(), Body: `{"id":1,"action":"login","user":"ann@acme.example"}`})
+			b.api.AddEvents(perceptionpointapi.Record{Created: time.Now(), Body: `{"id":1,"action":"login","user":"ann@acme.example"}`})
 		}, want: 96, check: formatOf(`{"id":1,"action":"login"`, "perception_point_audit")},
-		"only audit events":          {change: func(c *Config) { c.AuditEvents.Enabled, c.Scans.Enabled = true, false }, prepare: func(b *bench) { b.api.AddEvents(perceptionpointtest.Record{Created: time.Now(), Body: `{"id":1}`}) }, want: 1},
+		"only audit events":          {change: func(c *Config) { c.AuditEvents.Enabled, c.Scans.Enabled = true, false }, prepare: func(b *bench) { b.api.AddEvents(perceptionpointapi.Record{Created: time.Now(), Body: `{"id":1}`}) }, want: 1},
 		"clock of the API is behind": {prepare: func(b *bench) { b.api.Now = func() time.Time { return time.Now().Add(-30 * time.Second) } }, want: 95},
 		"clock of this host is ahead": {prepare: func(b *bench) {
 			b.api.Now = func() time.Time { return time.Now().Add(-3 * time.Hour) }
@@ -251,7 +251,7 @@ func TestTokenRevoked(t *testing.T) {
 		b.wait(5)
 		b.api.SetToken("another-token-000000")
 		b.until(func() bool { s, _ := b.host.status(); return s == componentstatus.StatusRecoverableError }, "no status", nil)
-		b.api.Add(perceptionpointtest.Scan(5, time.Now(), "CLN"))
+		b.api.Add(perceptionpointapi.Scan(5, time.Now(), "CLN"))
 		require.NoError(t, os.WriteFile(file, []byte("another-token-000000"), 0o600))
 		b.wait(6)
 		b.until(func() bool { s, _ := b.host.status(); return s == componentstatus.StatusOK }, "status stays bad", nil)
@@ -268,7 +268,7 @@ func TestTokenRevoked(t *testing.T) {
 	t.Run("one stream of two", func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.AuditEvents.Enabled = true })
 		b.api.Fault = func(w http.ResponseWriter, r *http.Request, _ int) bool {
-			if r.URL.Path == perceptionpointtest.AuditPath {
+			if r.URL.Path == perceptionpointapi.AuditPath {
 				w.WriteHeader(http.StatusForbidden)
 				return true
 			}
@@ -287,7 +287,7 @@ func TestBackfill(t *testing.T) {
 	end := start.Add(72 * time.Hour)
 	b := newBench(t, func(c *Config) { c.StartTime, c.EndTime = start, end })
 	for i := range 300 { // one every quarter of an hour: 75 hours
-		b.api.Add(perceptionpointtest.Scan(i, start.Add(time.Duration(i)*15*time.Minute), "CLN"))
+		b.api.Add(perceptionpointapi.Scan(i, start.Add(time.Duration(i)*15*time.Minute), "CLN"))
 	}
 	b.start()
 	b.until(func() bool { return b.logged("Backfill complete; nothing is left") }, "not complete", nil)
@@ -304,12 +304,12 @@ func TestBackfillGoesOnLive(t *testing.T) {
 	start := time.Now().Add(-30 * 24 * time.Hour)
 	b := newBench(t, func(c *Config) { c.StartTime = start })
 	b.add(30)
-	b.api.Add(perceptionpointtest.Scan(30, start.Add(time.Hour), "CLN"))
+	b.api.Add(perceptionpointapi.Scan(30, start.Add(time.Hour), "CLN"))
 	b.start()
 	b.wait(31)
 	assert.True(t, b.logged("Backfill complete; going on"))
 	assert.Less(t, len(b.api.Requests()), 400, "windows grow where there is nothing")
-	b.api.Add(perceptionpointtest.Scan(31, time.Now(), "CLN"))
+	b.api.Add(perceptionpointapi.Scan(31, time.Now(), "CLN"))
 	b.wait(32)
 }
 
@@ -319,7 +319,7 @@ func TestWindowShrinks(t *testing.T) {
 	busy := start.Add(61 * 24 * time.Hour)
 	b := newBench(t, func(c *Config) { c.StartTime, c.EndTime, c.MaxPages = start, busy.Add(24*time.Hour), 4 })
 	for i := range 24 * 60 {
-		b.api.Add(perceptionpointtest.Scan(i, busy.Add(time.Duration(i)*time.Minute), "CLN"))
+		b.api.Add(perceptionpointapi.Scan(i, busy.Add(time.Duration(i)*time.Minute), "CLN"))
 	}
 	b.start()
 	b.until(func() bool { return b.logged("Backfill complete") || b.logged("max_pages") }, "not complete", nil)

@@ -3,7 +3,7 @@ package perceptionpointreceiver
 import (
 	"testing"
 
-	"github.com/siempipe/siempipe/internal/configschema"
+	"github.com/siempipe/siempipe/internal/collector/configschema"
 )
 
 func TestConfigSchema(t *testing.T) {

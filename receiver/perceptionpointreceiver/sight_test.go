@@ -16,8 +16,8 @@ import (
 	"go.opentelemetry.io/collector/extension/extensiontest"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 
-	"github.com/siempipe/siempipe/internal/liveheap"
-	"github.com/siempipe/siempipe/internal/perceptionpointtest"
+	"github.com/siempipe/siempipe/internal/test/fakes/perceptionpointapi"
+	"github.com/siempipe/siempipe/internal/test/measure"
 )
 
 func TestSightIsSmall(t *testing.T) {
@@ -83,7 +83,7 @@ func TestSee(t *testing.T) {
 
 // FuzzSee: whatever the API sends is seen the same again, and its change is JSON where the scan is.
 func FuzzSee(f *testing.F) {
-	f.Add(perceptionpointtest.Scan(1, time.Unix(1700000000, 0), "SUS").Body)
+	f.Add(perceptionpointapi.Scan(1, time.Unix(1700000000, 0), "SUS").Body)
 	f.Add(`{"id":null,"sample":[],"root_scan_summary":{"verbose_verdict":7}}`)
 	f.Add(`{ }`)
 	f.Add("{\"id\":\"\xff\"}")
@@ -200,7 +200,7 @@ func TestCheckpoint(t *testing.T) {
 }
 
 func BenchmarkSee(b *testing.B) {
-	raw := perceptionpointtest.Scan(1, time.Unix(1700000000, 0), "SUS").Body
+	raw := perceptionpointapi.Scan(1, time.Unix(1700000000, 0), "SUS").Body
 	g := newSighter([]string{defaultIgnored})
 	want := g.see(raw)
 	if want.verdict() != "SUS" || want.action() != "Delivered" {
@@ -251,7 +251,7 @@ func TestTenMillionScans(t *testing.T) {
 	client, err := extension.(storage.Extension).GetClient(t.Context(), component.KindReceiver, diskID, "")
 	require.NoError(t, err)
 	store := checkpoint{client: client}
-	before := liveheap.Bytes()
+	before := measure.Heap()
 	m := newMemory(bucketWidth(overlap*time.Second), perDay*2)
 	var st state
 	began, most := time.Now(), uint64(0)
@@ -267,10 +267,10 @@ func TestTenMillionScans(t *testing.T) {
 		require.Zero(t, early)
 		require.NoError(t, store.save(t.Context(), &st, m, change{added: added, dropped: dropped}))
 		if i%(perDay/10) == 0 {
-			most = max(most, liveheap.Bytes()-before)
+			most = max(most, measure.Heap()-before)
 		}
 	}
-	most = max(most, liveheap.Bytes()-before)
+	most = max(most, measure.Heap()-before)
 	took := time.Since(began)
 	assert.Less(t, m.n, perDay*11/10)
 	var size int64

@@ -12,12 +12,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/siempipe/siempipe/internal/objectstore"
+	cloudaws "github.com/siempipe/siempipe/internal/cloud/aws"
 )
 
 // S3Options say which bucket to read, where and as whom.
 type S3Options struct {
-	objectstore.AWSOptions
+	cloudaws.Options
 	Bucket         string // "" when notifications name it
 	Endpoint       string // of another store than AWS's
 	ForcePathStyle bool
@@ -30,7 +30,7 @@ type s3Bucket struct {
 
 // NewS3 does not connect.
 func NewS3(ctx context.Context, opts S3Options) (Bucket, error) {
-	cfg, err := objectstore.LoadAWS(ctx, opts.AWSOptions)
+	cfg, err := cloudaws.Load(ctx, opts.Options)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/siempipe/siempipe/internal/objectstore"
+	cloudaws "github.com/siempipe/siempipe/internal/cloud/aws"
 )
 
 const (
@@ -22,7 +22,7 @@ const (
 
 // SQSOptions say which queue and as whom.
 type SQSOptions struct {
-	objectstore.AWSOptions
+	cloudaws.Options
 	QueueURL          string
 	Endpoint          string // of another service than AWS's
 	VisibilityTimeout time.Duration
@@ -32,7 +32,7 @@ type sqsQueue struct{ puller }
 
 // NewSQS does not connect.
 func NewSQS(ctx context.Context, opts SQSOptions) (Queue, error) {
-	cfg, err := objectstore.LoadAWS(ctx, opts.AWSOptions)
+	cfg, err := cloudaws.Load(ctx, opts.Options)
 	if err != nil {
 		return nil, err
 	}
