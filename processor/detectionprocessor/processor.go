@@ -34,8 +34,8 @@ type detection struct {
 	next      consumer.Logs
 	loader    *detect.Loader
 	detector  *detect.Detector
-	workers   sync.Pool // of *worker
-	store     *store    // nil without storage
+	workers   sync.Pool    // of *worker
+	store     *windowStore // nil without storage
 	counts    counts
 
 	stop    context.CancelFunc
@@ -81,7 +81,7 @@ func (*detection) Capabilities() consumer.Capabilities {
 func (p *detection) Start(ctx context.Context, host component.Host) error {
 	if p.cfg.hasStorage() {
 		var err error
-		if p.store, err = openStore(ctx, host, p.cfg.Storage, p.id); err != nil {
+		if p.store, err = openWindowStore(ctx, host, p.cfg.Storage, p.id); err != nil {
 			return err
 		}
 		restored, broken, err := p.store.restore(ctx, p.detector.Windows())

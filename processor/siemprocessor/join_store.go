@@ -3,9 +3,7 @@ package siemprocessor
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -15,29 +13,18 @@ import (
 	collectorstorage "github.com/siempipe/siempipe/internal/collector/storage"
 )
 
-// lineStore keeps the lines that wait in a storage extension, each in a slot of its own. Under slotsKey stands how many slots
-// were ever in use, since a storage cannot list its keys; that number only grows, to the most lines that waited at once. It is not
-// safe for concurrent use: the joiner locks.
+// lineStore keeps the lines that wait in a storage extension. It is not safe for concurrent use: the joiner locks.
 type lineStore struct {
 	client storage.Client
-	slots  int
-	free   []int
+	lines  *collectorstorage.Collection
 }
-
-const (
-	slotsKey = "slots"
-	// readSlots is how many slots are read at once at start.
-	readSlots = 256
-)
-
-func slotKey(slot int) string { return "line/" + strconv.Itoa(slot) }
 
 func openLineStore(ctx context.Context, host component.Host, extension, id component.ID) (*lineStore, error) {
 	client, err := collectorstorage.Open(ctx, host, extension, component.KindProcessor, id, "join")
 	if err != nil {
 		return nil, fmt.Errorf("join_storage: %w", err)
 	}
-	return &lineStore{client: client}, nil
+	return &lineStore{client: client, lines: collectorstorage.NewCollection(client, "line/")}, nil
 }
 
 // put stores a line and returns its slot: the deadline in nanoseconds since 1970, then its record as OTLP.
@@ -47,69 +34,24 @@ func (s *lineStore) put(ctx context.Context, l *line) (int, error) {
 		return 0, err
 	}
 	value := binary.BigEndian.AppendUint64(nil, uint64(l.deadline.UnixNano()))
-	value = append(value, record...)
-	if n := len(s.free); n > 0 {
-		slot := s.free[n-1]
-		if err := s.client.Set(ctx, slotKey(slot), value); err != nil {
-			return 0, err
-		}
-		s.free = s.free[:n-1]
-		return slot, nil
-	}
-	slot := s.slots
-	err = s.client.Batch(ctx, storage.SetOperation(slotKey(slot), value), storage.SetOperation(slotsKey, []byte(strconv.Itoa(slot+1))))
-	if err != nil {
-		return 0, err
-	}
-	s.slots++
-	return slot, nil
+	return s.lines.Put(ctx, append(value, record...))
 }
 
 // remove frees slots.
-func (s *lineStore) remove(ctx context.Context, slots []int) error {
-	ops := make([]*storage.Operation, len(slots))
-	for i, slot := range slots {
-		ops[i] = storage.DeleteOperation(slotKey(slot))
-	}
-	err := s.client.Batch(ctx, ops...)
-	if err == nil {
-		s.free = append(s.free, slots...)
-	}
-	return err
-}
+func (s *lineStore) remove(ctx context.Context, slots []int) error { return s.lines.Remove(ctx, slots) }
 
 // load reads the lines that waited when the collector ended. The lines have no key yet; torn counts what cannot be read.
 func (s *lineStore) load(ctx context.Context) (lines []*line, torn int, err error) {
-	text, err := s.client.Get(ctx, slotsKey)
-	if err != nil || text == nil {
-		return nil, 0, err
-	}
-	if s.slots, err = strconv.Atoi(string(text)); err != nil || s.slots < 0 {
-		return nil, 0, errors.New("join_storage: what is stored there is of something else")
-	}
-	for from := 0; from < s.slots; from += readSlots {
-		var ops []*storage.Operation
-		for slot := from; slot < min(from+readSlots, s.slots); slot++ {
-			ops = append(ops, storage.GetOperation(slotKey(slot)))
-		}
-		if err := s.client.Batch(ctx, ops...); err != nil {
-			return nil, 0, err
-		}
-		for i, op := range ops {
-			slot := from + i
-			if op.Value == nil {
-				s.free = append(s.free, slot)
-				continue
-			}
-			l, ok := readLine(op.Value)
-			if !ok {
-				torn++
-				s.free = append(s.free, slot)
-				continue
-			}
-			l.slot, l.waits = slot, true
+	torn, err = s.lines.Load(ctx, func(slot collectorstorage.Slot) bool {
+		l, ok := readLine(slot.Value)
+		if ok {
+			l.slot, l.waits = slot.Number, true
 			lines = append(lines, l)
 		}
+		return ok
+	})
+	if err != nil {
+		return nil, torn, fmt.Errorf("join_storage: %w", err)
 	}
 	return lines, torn, nil
 }
