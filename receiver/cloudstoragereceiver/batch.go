@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/siempipe/siempipe/internal/collector/backoff"
 	"github.com/siempipe/siempipe/internal/collector/logrecord"
 	"github.com/siempipe/siempipe/internal/format"
 	"github.com/siempipe/siempipe/internal/read/payload"
@@ -97,7 +98,8 @@ func (b *batch) deliver(ctx context.Context) error {
 
 // offer passes n records on until the pipeline takes them or refuses them for good.
 func (c *cloudStorage) offer(ctx context.Context, n int, pass func(context.Context) error) error {
-	for delay := firstOfferDelay; ; delay = min(2*delay, maxOfferDelay) {
+	refusals := backoff.Backoff{First: firstOfferDelay, Max: maxOfferDelay}
+	for {
 		obsCtx := c.obs.StartLogsOp(ctx)
 		err := pass(obsCtx)
 		c.obs.EndLogsOp(obsCtx, metadata.Type.String(), n, err)
@@ -111,21 +113,10 @@ func (c *cloudStorage) offer(ctx context.Context, n int, pass func(context.Conte
 		case ctx.Err() != nil:
 			return ctx.Err()
 		}
+		delay := refusals.Next()
 		c.set.Logger.Debug(fmt.Sprintf("The pipeline does not take records now; offered again in %s", delay))
-		if !wait(ctx, delay) {
-			return ctx.Err()
+		if err := backoff.Sleep(ctx, delay); err != nil {
+			return err
 		}
-	}
-}
-
-// wait reports false when ctx ends first.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"github.com/siempipe/siempipe/internal/collector/backoff"
 	"github.com/siempipe/siempipe/internal/collector/logrecord"
 	"github.com/siempipe/siempipe/internal/format"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
@@ -76,15 +77,17 @@ const (
 // readPatiently reads an object, and waits where the store is away.
 func (c *cloudStorage) readPatiently(ctx context.Context, o bucket.Object, how reading) error {
 	began := time.Now()
-	for delay := firstAwayDelay; ; delay = min(2*delay, maxAwayDelay) {
+	failures := backoff.Backoff{First: firstAwayDelay, Max: maxAwayDelay}
+	for {
 		_, err := c.read(ctx, o, how)
 		if outcomeOf(err) != outcome(bucket.Unavailable) || time.Since(began) > maxAway {
 			return err
 		}
+		delay := failures.Next()
 		c.status.failed(err)
 		c.set.Logger.Warn("Object not read; the store is asked again", zap.Error(err), zap.Duration("in", delay))
-		if !wait(ctx, delay) {
-			return ctx.Err()
+		if err := backoff.Sleep(ctx, delay); err != nil {
+			return err
 		}
 	}
 }

@@ -8,13 +8,14 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/siempipe/siempipe/internal/collector/backoff"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
 )
 
 const (
 	// maxFailed is how many objects may wait to be tried again; more of them are no accident of single objects.
 	maxFailed = 1000
-	// firstPollBackoff is the wait after a listing that failed; it doubles up to the interval or a minute.
+	// firstPollBackoff is the wait after a listing that failed; it doubles up to a minute.
 	firstPollBackoff = time.Second
 	maxPollBackoff   = time.Minute
 )
@@ -27,19 +28,18 @@ type poller struct {
 
 // run lists again and again until ctx ends.
 func (p *poller) run(ctx context.Context) {
-	var backoff time.Duration
+	failures := backoff.Backoff{First: firstPollBackoff, Max: maxPollBackoff}
 	for ctx.Err() == nil {
 		pause := p.cfg.Interval
 		if err := p.list(ctx); err != nil && ctx.Err() == nil {
-			backoff = min(max(2*backoff, firstPollBackoff), maxPollBackoff)
-			pause = backoff
+			pause = failures.Next()
 			p.c.status.failed(err)
 			p.c.set.Logger.Warn("Listing interrupted; it goes on from its checkpoint", zap.Error(err), zap.Duration("in", pause))
 		} else {
-			backoff = 0
+			failures.Reset()
 			p.c.status.works()
 		}
-		if !wait(ctx, pause) {
+		if backoff.Sleep(ctx, pause) != nil {
 			return
 		}
 	}

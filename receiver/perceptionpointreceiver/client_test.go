@@ -161,19 +161,10 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-func TestBackoff(t *testing.T) {
-	b := backoff{cfg: RetryConfig{InitialInterval: time.Second, MaxInterval: 10 * time.Second}}
-	different := map[time.Duration]bool{}
-	for _, want := range []time.Duration{1, 2, 4, 8, 10, 10, 10} {
-		d := b.failed(0)
-		assert.LessOrEqual(t, d, want*time.Second)
-		assert.GreaterOrEqual(t, d, want*time.Second/2)
-		different[d] = true
-	}
-	assert.Greater(t, len(different), 4, "no jitter")
-	assert.GreaterOrEqual(t, b.failed(time.Minute), time.Minute)
-	b.reset()
-	assert.LessOrEqual(t, b.failed(0), time.Second)
+func TestWaitAtLeast(t *testing.T) {
+	b := RetryConfig{InitialInterval: time.Second, MaxInterval: 10 * time.Second}.backoff()
+	assert.LessOrEqual(t, waitAtLeast(0, &b), time.Second)
+	assert.GreaterOrEqual(t, waitAtLeast(time.Minute, &b), time.Minute)
 }
 
 // TestRecheckInterval: in between only the last two minutes are listed.

@@ -13,6 +13,8 @@ import (
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/siempipe/siempipe/internal/collector/backoff"
 )
 
 // regions are the addresses of the API: https://docs.perception-point.io/WP/Content/PP/API.htm
@@ -122,6 +124,10 @@ type RetryConfig struct {
 	_ struct{}
 }
 
+func (r RetryConfig) backoff() backoff.Backoff {
+	return backoff.Backoff{First: r.InitialInterval, Max: r.MaxInterval}
+}
+
 var _ confmap.Validator = (*Config)(nil)
 
 func createDefaultConfig() component.Config {
@@ -167,7 +173,7 @@ func (c *Config) Validate() error {
 	}{
 		{"interval", c.Interval, time.Millisecond}, {"initial_lookback", c.InitialLookback, minOverlap}, {"overlap", c.Overlap, minOverlap},
 		{"recheck_interval", c.RecheckInterval, 0}, {"window", c.Window, minOverlap}, {"timeout", c.Timeout, time.Millisecond},
-		{"retry.initial_interval", c.Retry.InitialInterval, time.Millisecond}, {"retry.max_interval", c.Retry.MaxInterval, c.Retry.InitialInterval},
+		{"retry::initial_interval", c.Retry.InitialInterval, time.Millisecond}, {"retry::max_interval", c.Retry.MaxInterval, c.Retry.InitialInterval},
 	} {
 		if d.value < d.least {
 			bad("%s: %v, want at least %v", d.key, d.value, d.least)
@@ -182,11 +188,11 @@ func (c *Config) Validate() error {
 		}
 	}
 	if !c.Scans.Enabled && !c.AuditEvents.Enabled {
-		bad("scans.enabled: neither scans nor audit_events are enabled")
+		bad("scans::enabled: neither scans nor audit_events are enabled")
 	}
 	for key, s := range map[string]*StreamConfig{"scans": &c.Scans, "audit_events": &c.AuditEvents} {
 		if u, err := url.Parse(s.Path); s.Enabled && (err != nil || !strings.HasPrefix(s.Path, "/") || strings.HasPrefix(s.Path, "//") || u.RawQuery != "" || u.Fragment != "") {
-			bad("%s.path: %q, want one like %s", key, s.Path, defaultScansPath)
+			bad("%s::path: %q, want one like %s", key, s.Path, defaultScansPath)
 		}
 	}
 	if _, err := c.query(); err != nil {
@@ -264,7 +270,7 @@ func (c *Config) query() (url.Values, error) {
 			case string, bool, int, int64, uint64, float64:
 				q.Add(name, fmt.Sprint(v))
 			default:
-				errs = append(errs, fmt.Errorf("filters.%s: want a text or a list of texts", name))
+				errs = append(errs, fmt.Errorf("filters::%s: want a text or a list of texts", name))
 			}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.uber.org/zap"
 
+	"github.com/siempipe/siempipe/internal/collector/backoff"
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/receiver/perceptionpointreceiver/internal/metadata"
 )
@@ -33,7 +34,7 @@ func (d *deliverer) all(ctx context.Context, s *stream, raws []string) error {
 		return nil
 	}
 	logs := d.build(s.format, raws)
-	wait := backoff{cfg: s.cfg.Retry}
+	failures := s.cfg.Retry.backoff()
 	for {
 		n := logs.LogRecordCount()
 		obsCtx := d.obs.StartLogsOp(d.ctx)
@@ -54,10 +55,10 @@ func (d *deliverer) all(ctx context.Context, s *stream, raws []string) error {
 		} else {
 			logs = d.build(s.format, raws) // what was refused may have been changed on the way
 		}
-		delay := wait.failed(0)
+		delay := failures.Jittered()
 		s.logger.Warn("The pipeline refuses a page; trying again", zap.Error(err), zap.Int("records", logs.LogRecordCount()), zap.Duration("wait", delay))
 		s.health.failed(s.name, err)
-		if err := sleep(ctx, delay); err != nil {
+		if err := backoff.Sleep(ctx, delay); err != nil {
 			return err
 		}
 	}

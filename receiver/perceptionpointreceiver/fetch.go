@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/siempipe/siempipe/internal/collector/backoff"
 )
 
 // fetch asks for a page until it comes. Its error is errRestart for a page in the middle that cannot be had, else that of
@@ -26,7 +29,7 @@ func (s *stream) fetch(ctx context.Context, address string) (page, error) {
 			}
 		}
 		if err == nil {
-			s.backoff.reset()
+			s.failures.Reset()
 			return p, nil
 		}
 		var answer *apiError
@@ -51,13 +54,22 @@ func (s *stream) fetch(ctx context.Context, address string) (page, error) {
 		if answer != nil {
 			asked = answer.retryAfter
 		}
-		wait := s.backoff.failed(asked)
+		wait := waitAtLeast(asked, &s.failures)
 		s.logger.Warn("Request failed; trying again", zap.Error(err), zap.Duration("wait", wait))
 		s.health.failed(s.name, err)
-		if err := sleep(ctx, wait); err != nil {
+		if err := backoff.Sleep(ctx, wait); err != nil {
 			return p, err
 		}
 	}
+}
+
+// waitAtLeast returns the wait after one more failure. It is never below asked, which the API asked for.
+func waitAtLeast(asked time.Duration, failures *backoff.Backoff) time.Duration {
+	wait := failures.Jittered()
+	if asked > 0 {
+		wait = max(wait, asked+rand.N(asked/10+1)) // collectors that were asked together do not come back together
+	}
+	return wait
 }
 
 // isTransient reports answers that may get better without anybody doing something.
@@ -72,7 +84,7 @@ func (s *stream) refused(ctx context.Context, answer *apiError) error {
 		err := fmt.Errorf("%w; "+do+", then restart", answer, s.name, "token")
 		s.logger.Error("The API refuses the token", zap.Error(err))
 		s.health.stuck(s.name, err)
-		return sleep(ctx, s.refusedWait)
+		return backoff.Sleep(ctx, s.refusedWait)
 	}
 	// The status stays recoverable: the Collector knows no way back from a permanent one, and a new file is enough.
 	err := fmt.Errorf("%w; "+do, answer, s.name, s.client.token.file)
@@ -83,7 +95,7 @@ func (s *stream) refused(ctx context.Context, answer *apiError) error {
 			s.logger.Info("token_file holds another token")
 			return nil
 		}
-		if err := sleep(ctx, min(s.cfg.Interval, 10*time.Second)); err != nil {
+		if err := backoff.Sleep(ctx, min(s.cfg.Interval, 10*time.Second)); err != nil {
 			return err
 		}
 	}

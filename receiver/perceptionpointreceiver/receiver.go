@@ -93,7 +93,7 @@ func (p *perceptionPoint) Start(ctx context.Context, host component.Host) error 
 			name: list.name, path: list.cfg.Path, format: list.format, cfg: p.cfg, client: c, clock: clock, health: h,
 			logger: p.set.Logger.With(zap.String("stream", list.name)), metrics: m, deliver: p.deliver, store: store,
 			memory: newMemory(bucketWidth(p.cfg.Overlap), p.cfg.MaxTrackedScans), sighter: newSighter(p.cfg.IgnoreChanges),
-			backoff: backoff{cfg: p.cfg.Retry}, refusedWait: refusedWait,
+			failures: p.cfg.Retry.backoff(), refusedWait: refusedWait,
 		}
 		if list.name == "scans" { // the filters are those of scans
 			s.query = query

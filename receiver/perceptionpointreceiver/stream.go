@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/siempipe/siempipe/internal/collector/backoff"
 )
 
 const (
@@ -45,8 +47,8 @@ type stream struct {
 	memory   *memory
 	sighter  *sighter
 	state    state
-	backoff  backoff
-	progress *progress // nil without a backfill
+	failures backoff.Backoff // of requests; each page that comes resets it
+	progress *progress       // nil without a backfill
 
 	begun       bool // an answer told the time, if it tells it at all
 	refusedWait time.Duration
@@ -63,7 +65,7 @@ var errDone = errors.New("backfill done")
 
 // run polls until ctx ends or a backfill is done.
 func (s *stream) run(ctx context.Context) {
-	failures := backoff{cfg: s.cfg.Retry} // not that of requests, which each page that comes resets
+	failures := s.cfg.Retry.backoff() // of listings, not of requests
 	for {
 		err := s.poll(ctx)
 		switch {
@@ -72,16 +74,16 @@ func (s *stream) run(ctx context.Context) {
 		case errors.Is(err, errDone):
 			return
 		case err != nil:
-			wait := failures.failed(0)
+			wait := failures.Jittered()
 			s.logger.Error("List not finished; it begins again, and what is known already does not come out again", zap.Error(err), zap.Duration("wait", wait))
 			s.health.failed(s.name, err)
-			if sleep(ctx, wait) != nil {
+			if backoff.Sleep(ctx, wait) != nil {
 				return
 			}
 			continue
 		}
-		failures.reset()
-		if sleep(ctx, s.cfg.Interval) != nil {
+		failures.Reset()
+		if backoff.Sleep(ctx, s.cfg.Interval) != nil {
 			return
 		}
 	}

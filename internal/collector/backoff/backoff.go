@@ -9,7 +9,7 @@ import (
 
 // Backoff doubles the wait after each failure, from First to Max. It is for one goroutine.
 type Backoff struct {
-	First, Max time.Duration // First must be positive and at most Max
+	First, Max time.Duration // a Max of 0 never waits
 
 	last time.Duration
 }

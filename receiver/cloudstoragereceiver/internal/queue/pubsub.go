@@ -13,6 +13,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
+
+	"github.com/siempipe/siempipe/internal/collector/backoff"
 )
 
 // maxHold is how long a message is kept on lease: as long as SQS allows.
@@ -58,7 +60,8 @@ func (q *pubSub) Close() error { return q.client.Close() }
 // Receive leaves leases to the client, which extends them while the handler runs.
 func (q *pubSub) Receive(ctx context.Context, concurrency int, handle Handler, report func(error)) {
 	var working atomic.Bool
-	for backoff := time.Duration(0); ctx.Err() == nil; sleep(ctx, backoff) {
+	failures := backoff.Backoff{First: firstBackoff, Max: maxBackoff}
+	for ctx.Err() == nil {
 		subscriber := q.client.Subscriber(q.opts.Subscription)
 		subscriber.ReceiveSettings.MaxOutstandingMessages = concurrency
 		subscriber.ReceiveSettings.MaxOutstandingBytes = -1
@@ -73,12 +76,11 @@ func (q *pubSub) Receive(ctx context.Context, concurrency int, handle Handler, r
 		if err == nil {
 			return
 		}
-		if !working.Swap(false) {
-			backoff = min(max(2*backoff, firstBackoff), maxBackoff)
-		} else {
-			backoff = firstBackoff
+		if working.Swap(false) {
+			failures.Reset()
 		}
 		report(pubSubHint(err))
+		_ = backoff.Sleep(ctx, failures.Next())
 	}
 }
 
@@ -93,14 +95,14 @@ func (q *pubSub) one(ctx context.Context, m *pubsub.Message, handle Handler) {
 		return
 	}
 	// A nack is taken at once or after the subscription's own retry policy: the wait has to be here, with the slot.
-	sleep(ctx, min(verdict.Delay, maxNackDelay))
+	_ = backoff.Sleep(ctx, min(verdict.Delay, maxNackDelay))
 	m.Nack()
 }
 
 func pubSubHint(err error) error {
 	switch status.Code(err) {
 	case codes.NotFound:
-		return fmt.Errorf("set notifications.pubsub to a subscription that exists: %w", err)
+		return fmt.Errorf("set notifications::pubsub to a subscription that exists: %w", err)
 	case codes.PermissionDenied:
 		return fmt.Errorf("give this identity the role Pub/Sub Subscriber on the subscription: %w", err)
 	}

@@ -6,6 +6,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/siempipe/siempipe/internal/collector/backoff"
 )
 
 // Message is a message on lease.
@@ -78,7 +80,8 @@ func (p *puller) Receive(ctx context.Context, concurrency int, handle Handler, r
 func (p *puller) run(ctx context.Context, slots chan struct{}, handle Handler, report func(error)) {
 	var handlers sync.WaitGroup
 	defer handlers.Wait()
-	var failed, idle time.Duration
+	failures := backoff.Backoff{First: firstBackoff, Max: maxBackoff}
+	idle := backoff.Backoff{First: firstBackoff, Max: p.maxIdle}
 	for ctx.Err() == nil {
 		n := p.take(ctx, slots)
 		messages, err := p.pull(ctx, n)
@@ -95,17 +98,16 @@ func (p *puller) run(ctx context.Context, slots chan struct{}, handle Handler, r
 		case ctx.Err() != nil:
 		case err != nil:
 			report(err)
-			failed = min(max(2*failed, firstBackoff), maxBackoff)
-			sleep(ctx, failed)
+			_ = backoff.Sleep(ctx, failures.Next())
 		default:
-			if failed > 0 {
+			if failures.Waiting() {
 				report(nil)
 			}
-			failed = 0
-			if idle = min(max(2*idle, firstBackoff), p.maxIdle); len(messages) > 0 {
-				idle = 0
+			failures.Reset()
+			if len(messages) > 0 {
+				idle.Reset()
 			} else {
-				sleep(ctx, idle)
+				_ = backoff.Sleep(ctx, idle.Next())
 			}
 		}
 	}
@@ -147,12 +149,14 @@ func (p *puller) one(ctx context.Context, m *leased, handle Handler) {
 		_ = m.extend(ending, verdict.Delay) // else it comes back when the lease ends
 		return
 	}
-	for backoff := firstBackoff; ; backoff *= 2 {
-		if err := m.remove(ending); err == nil || p.lost(err) || backoff >= firstBackoff<<removeTries {
-			return // where it could not be removed it comes again, and its records with it
+	failures := backoff.Backoff{First: firstBackoff, Max: maxBackoff}
+	for range removeTries {
+		if err := m.remove(ending); err == nil || p.lost(err) {
+			return
 		}
-		sleep(ending, backoff)
+		_ = backoff.Sleep(ending, failures.Next())
 	}
+	_ = m.remove(ending) // a message that could not be removed comes again, and its records with it
 }
 
 // extend keeps a message on lease, and ends the work on it when somebody else may have it already.
@@ -160,7 +164,7 @@ func (p *puller) extend(ctx context.Context, stop context.CancelFunc, m *leased)
 	ends := time.Now().Add(p.lease)
 	wait := p.lease / extendAt
 	for {
-		if sleep(ctx, wait); ctx.Err() != nil {
+		if backoff.Sleep(ctx, wait) != nil {
 			return
 		}
 		began := time.Now()
@@ -177,17 +181,5 @@ func (p *puller) extend(ctx context.Context, stop context.CancelFunc, m *leased)
 		default:
 			wait = max(time.Until(ends)/extendAt, time.Second)
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }

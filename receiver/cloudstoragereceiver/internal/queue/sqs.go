@@ -101,8 +101,8 @@ func sqsLost(err error) bool {
 var sqsHints = map[string]string{
 	"AccessDenied":                            "allow sqs:ReceiveMessage, sqs:DeleteMessage and sqs:ChangeMessageVisibility on the queue to this role",
 	"AccessDeniedException":                   "allow sqs:ReceiveMessage, sqs:DeleteMessage and sqs:ChangeMessageVisibility on the queue to this role",
-	"QueueDoesNotExist":                       "set notifications.sqs.queue_url to a queue that exists, and region to its region",
-	"AWS.SimpleQueueService.NonExistentQueue": "set notifications.sqs.queue_url to a queue that exists, and region to its region",
+	"QueueDoesNotExist":                       "set notifications::sqs::queue_url to a queue that exists, and region to its region",
+	"AWS.SimpleQueueService.NonExistentQueue": "set notifications::sqs::queue_url to a queue that exists, and region to its region",
 	"InvalidClientTokenId":                    "the access key does not exist; set another",
 	"SignatureDoesNotMatch":                   "the secret key does not belong to the access key",
 	"ExpiredToken":                            "the credentials have expired; renew them",

@@ -108,7 +108,7 @@ func storageQueueHint(err error) error {
 	var response *azcore.ResponseError
 	switch {
 	case queueerror.HasCode(err, queueerror.QueueNotFound):
-		hint = "set notifications.storage_queue to a queue that exists"
+		hint = "set notifications::storage_queue to a queue that exists"
 	case queueerror.HasCode(err, queueerror.AuthorizationPermissionMismatch):
 		hint = "give this identity the role Storage Queue Data Message Processor"
 	case errors.As(err, &response) && response.StatusCode == 403:
