@@ -26,8 +26,8 @@ func (f *front) check(dropped logrecord.Dropped, scans bool, log *zap.Logger) {
 				dropped bool
 				key     string
 			}{
-				{dropped.Dismissed, "exclude.dismissed: false"}, {dropped.Snoozed, "exclude.snoozed: false"}, {dropped.Resolved, "exclude.resolved: false"},
-				{dropped.Suppressed, "suppressions.on_match: mark"},
+				{dropped.Dismissed, "exclude::dismissed: false"}, {dropped.Snoozed, "exclude::snoozed: false"}, {dropped.Resolved, "exclude::resolved: false"},
+				{dropped.Suppressed, "suppressions::on_match: mark"},
 			} {
 				if k.dropped {
 					keys = append(keys, k.key)

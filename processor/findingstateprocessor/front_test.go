@@ -18,7 +18,7 @@ import (
 // TestFrontKeepsBack: who forgot a key of the siem processor is told, once, and only where it matters.
 func TestFrontKeepsBack(t *testing.T) {
 	forgotten := logrecord.Dropped{Exclude: process.Exclude{Dismissed: true, Snoozed: true}, Suppressed: true, ScanEvents: true}
-	findings := `[exclude.dismissed: false exclude.snoozed: false suppressions.on_match: mark]`
+	findings := `[exclude::dismissed: false exclude::snoozed: false suppressions::on_match: mark]`
 	for name, c := range map[string]struct {
 		dropped logrecord.Dropped
 		release string
@@ -30,7 +30,7 @@ func TestFrontKeepsBack(t *testing.T) {
 		"scans do not matter":     {forgotten, "immediately", []string{"f-1", "f-1"}, []string{findings}},
 		"a scan names itself":     {forgotten, "immediately", []string{"f-1", "scan s1: f-2", "scan s1: f-2"}, []string{findings, "[scan_events: pass]"}},
 		"scans are waited for":    {logrecord.Dropped{ScanEvents: true}, onScanCompleted, []string{"f-1"}, []string{"[scan_events: pass]"}},
-		"resolved findings":       {logrecord.Dropped{Exclude: process.Exclude{Resolved: true}}, "immediately", []string{"f-1"}, []string{"[exclude.resolved: false]"}},
+		"resolved findings":       {logrecord.Dropped{Exclude: process.Exclude{Resolved: true}}, "immediately", []string{"f-1"}, []string{"[exclude::resolved: false]"}},
 		"scan events, no scan id": {logrecord.Dropped{ScanEvents: true}, "immediately", []string{"f-1"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -173,11 +173,11 @@ type NotificationsConfig struct {
 type SQSConfig struct {
 	// QueueURL is the queue's address.
 	QueueURL string `mapstructure:"queue_url"`
-	// Region is the queue's region; empty takes that of queue_url, or else s3.region.
+	// Region is the queue's region; empty takes that of queue_url, or else s3::region.
 	Region string `mapstructure:"region"`
 	// Endpoint is the address of another service than AWS's.
 	Endpoint string `mapstructure:"endpoint"`
-	// RoleARN is a role to take on; empty takes s3.role_arn, with its external_id and session_name.
+	// RoleARN is a role to take on; empty takes s3::role_arn, with its external_id and session_name.
 	RoleARN string `mapstructure:"role_arn"`
 	// ExternalID goes with the role.
 	ExternalID string `mapstructure:"external_id"`
@@ -207,7 +207,7 @@ type PubSubConfig struct {
 type StorageQueueConfig struct {
 	// QueueURL is the queue's address, https://<account>.queue.core.windows.net/<queue>; credentials are found in the environment.
 	QueueURL string `mapstructure:"queue_url"`
-	// ConnectionString holds address and key of the account, in place of queue_url; empty takes azure_blob.connection_string.
+	// ConnectionString holds address and key of the account, in place of queue_url; empty takes azure_blob::connection_string.
 	ConnectionString configopaque.String `mapstructure:"connection_string"`
 	// Queue is the queue's name, with connection_string.
 	Queue string `mapstructure:"queue"`
@@ -308,9 +308,9 @@ func (c *Config) Validate() error {
 		switch {
 		case !q.set:
 		case queue != "":
-			fail("notifications.%s: not together with %s", q.key, queue)
+			fail("notifications::%s: not together with %s", q.key, queue)
 		case store != "" && q.store != store:
-			fail("notifications.%s: tells of objects in %s, not in %s", q.key, q.store, store)
+			fail("notifications::%s: tells of objects in %s, not in %s", q.key, q.store, store)
 			queue = q.key
 		default:
 			queue = q.key
@@ -319,7 +319,7 @@ func (c *Config) Validate() error {
 	if queue == "" {
 		for _, s := range stores {
 			if s.set && s.bucket == "" {
-				fail("%s.%s: required where there are no notifications", s.key, s.bucketKey)
+				fail("%s::%s: required where there are no notifications", s.key, s.bucketKey)
 			}
 		}
 		if c.Storage == nil {
@@ -351,7 +351,7 @@ func (c *Config) Validate() error {
 	}
 	if sq := c.Notifications.StorageQueue; sq.HasValue() && sq.Get().QueueURL == "" && sq.Get().ConnectionString == "" &&
 		value(c.AzureBlob).ConnectionString == "" {
-		fail("notifications.storage_queue: queue_url or connection_string is required")
+		fail("notifications::storage_queue: queue_url or connection_string is required")
 	}
 	return errors.Join(errs...)
 }

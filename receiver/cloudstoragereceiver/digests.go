@@ -31,7 +31,7 @@ func (c *cloudStorage) newChecker() (*digest.Checker, error) {
 	if cfg.PublicKeys != "" {
 		var err error
 		if keys, err = digest.ReadKeys(cfg.PublicKeys); err != nil {
-			return nil, fmt.Errorf("cloudtrail_digests.public_keys: %w", err)
+			return nil, fmt.Errorf("cloudtrail_digests::public_keys: %w", err)
 		}
 	}
 	return digest.NewChecker(c.openListed, keys), nil

@@ -87,7 +87,7 @@ func TestDigestSignatures(t *testing.T) {
 	}
 
 	_, err = tryStart(t, t.TempDir(), s, func(c *Config) { p.config(c); c.CloudTrailDigests.PublicKeys = keys + ".missing" })
-	require.ErrorContains(t, err, "cloudtrail_digests.public_keys")
+	require.ErrorContains(t, err, "cloudtrail_digests::public_keys")
 }
 
 // TestDigests: a log file that was changed after its digest, and one that was removed, become findings; what holds does not.

@@ -16,7 +16,7 @@ func (c *Config) refuseLoop() error {
 	s3 := c.S3.Get()
 	for _, root := range objectstore.WrittenRoots(s3.Endpoint, s3.Bucket) {
 		if objectstore.UnderRoot(s3.Prefix, root) {
-			return fmt.Errorf("s3.bucket: this collector itself writes to %s/%s, and would read for ever what it writes; set another bucket or prefix", s3.Bucket, root)
+			return fmt.Errorf("s3::bucket: this collector itself writes to %s/%s, and would read for ever what it writes; set another bucket or prefix", s3.Bucket, root)
 		}
 	}
 	return nil

@@ -142,7 +142,7 @@ service:
 	require.NoError(t, os.WriteFile(path, []byte(config), 0o600))
 	out, err := run(t, nil, "--config", path)
 	require.Error(t, err, "it must not start")
-	assert.Contains(t, out, "s3.bucket: this collector itself writes to acme-siem/Panoptica")
+	assert.Contains(t, out, "s3::bucket: this collector itself writes to acme-siem/Panoptica")
 }
 
 // TestCorpusFromBucket: every case of every format as an object of its own, found by listing: as many records of each event

@@ -159,7 +159,7 @@ func to[T any](value T) *T { return &value }
 // Source: https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes
 var azureErrors = map[bloberror.Code]known{
 	bloberror.BlobNotFound:                    {NotFound, ""},
-	bloberror.ContainerNotFound:               {Misconfigured, "set azure_blob.container to a container that exists"},
+	bloberror.ContainerNotFound:               {Misconfigured, "set azure_blob::container to a container that exists"},
 	bloberror.AuthenticationFailed:            {Misconfigured, "the credentials are wrong, or this machine's clock is"},
 	bloberror.AuthorizationPermissionMismatch: {Forbidden, "give this identity the role Storage Blob Data Reader"},
 	bloberror.AuthorizationFailure:            {Forbidden, "the key is wrong, the account's network rules refuse this machine, or the identity lacks the role Storage Blob Data Reader"},

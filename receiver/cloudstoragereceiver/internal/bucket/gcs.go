@@ -113,7 +113,7 @@ func (b *gcsBucket) classify(err error, what string, offset int64) error {
 	case errors.Is(err, storage.ErrObjectNotExist):
 		row = known{NotFound, ""}
 	case errors.Is(err, storage.ErrBucketNotExist):
-		row = known{Misconfigured, "set gcs.bucket to a bucket that exists"}
+		row = known{Misconfigured, "set gcs::bucket to a bucket that exists"}
 	case errors.As(err, &api):
 		status = api.Code
 		switch status {
