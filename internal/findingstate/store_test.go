@@ -26,7 +26,7 @@ func TestSipHash(t *testing.T) {
 
 // TestManyMoreThanTheCache: entries come and go between cache and pages, pages split, and nothing is forgotten or invented.
 func TestManyMoreThanTheCache(t *testing.T) {
-	const n = 3 * minCache
+	const n = 3 * MinCacheFindings
 	b := newBench(t, options())
 	r := rand.New(rand.NewPCG(1, 1))
 	versions := make([]int, n)
@@ -51,7 +51,7 @@ func TestManyMoreThanTheCache(t *testing.T) {
 			}
 			require.Equal(t, strings.Join(want, " "), b.see(recs...), "round %d from %d", round, from)
 		}
-		require.LessOrEqual(t, b.cache.len(), minCache+1024)
+		require.LessOrEqual(t, b.cache.len(), MinCacheFindings+1024)
 		require.Equal(t, uint64(n), b.Stats().Findings)
 		b.restart()
 	}

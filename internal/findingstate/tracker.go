@@ -42,8 +42,8 @@ type Options struct {
 	AnyTenant bool
 }
 
-// minCache is the smallest cache: what one batch or one step of a sweep touches must fit.
-const minCache = 16 << 10
+// MinCacheFindings is the smallest Options.CacheFindings: what one batch or one step of a sweep touches must fit.
+const MinCacheFindings = 16 << 10
 
 // version of what is on disk.
 const version = 1
@@ -96,7 +96,7 @@ var ErrTakenOver = errors.New("another collector has opened the same state; only
 
 // Open reads the state, or begins one in an empty storage. The log is read again and costs at most what the cache holds.
 func Open(ctx context.Context, store Storage, opts Options) (*Tracker, error) {
-	opts.CacheFindings = max(opts.CacheFindings, minCache)
+	opts.CacheFindings = max(opts.CacheFindings, MinCacheFindings)
 	if opts.MaxLogBatches == 0 {
 		opts.MaxLogBatches = maxLogBatches
 	}

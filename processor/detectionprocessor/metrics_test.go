@@ -54,7 +54,7 @@ func TestMetrics(t *testing.T) {
 	ext := &brokenStorage{Client: storage.NewNopClient(), broken: true}
 	id := component.MustNewID("file_storage")
 	cfg := createDefaultConfig().(*Config)
-	cfg.Rules, cfg.Storage, cfg.MaxWindows = []string{filepath.Join(dir, "*.yml")}, id, 2
+	cfg.Rules, cfg.Storage, cfg.MaxWindows = []string{filepath.Join(dir, "*.yml")}, &id, 2
 	s := &sink{}
 	p, err := NewFactory().CreateLogs(t.Context(), set, cfg, s)
 	require.NoError(t, err)

@@ -79,9 +79,9 @@ func (*detection) Capabilities() consumer.Capabilities {
 
 // Start opens the store and begins to look for changed rules and idle windows.
 func (p *detection) Start(ctx context.Context, host component.Host) error {
-	if p.cfg.hasStorage() {
+	if p.cfg.Storage != nil {
 		var err error
-		if p.store, err = openWindowStore(ctx, host, p.cfg.Storage, p.id); err != nil {
+		if p.store, err = openWindowStore(ctx, host, *p.cfg.Storage, p.id); err != nil {
 			return err
 		}
 		restored, broken, err := p.store.restore(ctx, p.detector.Windows())

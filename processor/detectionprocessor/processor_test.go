@@ -124,7 +124,7 @@ func run(t *testing.T, dir string, configure func(*Config), next consumer.Logs, 
 		require.NoError(t, err)
 		require.NoError(t, ext.Start(t.Context(), nil))
 		defer func() { require.NoError(t, ext.Shutdown(context.Background())) }()
-		h[id], cfg.Storage = ext, id
+		h[id], cfg.Storage = ext, &id
 	}
 	if configure != nil {
 		configure(cfg)
@@ -355,10 +355,10 @@ func TestDamagedStore(t *testing.T) {
 	start := func(use func(p processor.Logs)) *sink {
 		s := &sink{}
 		cfg := createDefaultConfig().(*Config)
-		cfg.Storage = component.MustNewID("file_storage")
+		cfg.Storage = new(component.MustNewID("file_storage"))
 		p, err := NewFactory().CreateLogs(t.Context(), processortest.NewNopSettings(metadata.Type), cfg, s)
 		require.NoError(t, err)
-		require.NoError(t, p.Start(t.Context(), host{cfg.Storage: ext}))
+		require.NoError(t, p.Start(t.Context(), host{*cfg.Storage: ext}))
 		use(p)
 		require.NoError(t, p.Shutdown(t.Context()))
 		return s
@@ -378,10 +378,10 @@ func TestDamagedStore(t *testing.T) {
 	validate(t, s.findings()[0].Body().Str())
 	ext.values["slots"] = []byte("many")
 	cfg := createDefaultConfig().(*Config)
-	cfg.Storage = component.MustNewID("file_storage")
+	cfg.Storage = new(component.MustNewID("file_storage"))
 	p, err := NewFactory().CreateLogs(t.Context(), processortest.NewNopSettings(metadata.Type), cfg, s)
 	require.NoError(t, err)
-	require.ErrorContains(t, p.Start(t.Context(), host{cfg.Storage: ext}), "damaged")
+	require.ErrorContains(t, p.Start(t.Context(), host{*cfg.Storage: ext}), "damaged")
 }
 
 // mapStorage is a storage in memory.
@@ -493,6 +493,8 @@ func TestConfig(t *testing.T) {
 		"no mapping":         {func(c *Config) { c.Mapping = filepath.Join(dir, "none") }, "mapping:"},
 		"broken mapping":     {func(c *Config) { c.Mapping = broken }, "mapping: " + broken},
 		"no interval":        {func(c *Config) { c.ReloadInterval = 0 }, "reload_interval"},
+		"no windows":         {func(c *Config) { c.MaxWindows = 0 }, "max_windows"},
+		"few window bytes":   {func(c *Config) { c.MaxWindowBytes = 1<<20 - 1 }, "max_window_bytes"},
 		"no linger":          {func(c *Config) { c.Linger = 0 }, "linger"},
 	}
 	for name, test := range tests {
@@ -511,7 +513,7 @@ func TestConfig(t *testing.T) {
 		})
 	}
 	cfg := createDefaultConfig().(*Config)
-	cfg.Storage = component.MustNewID("file_storage")
+	cfg.Storage = new(component.MustNewID("file_storage"))
 	p, err := NewFactory().CreateLogs(t.Context(), processortest.NewNopSettings(metadata.Type), cfg, consumertest.NewNop())
 	require.NoError(t, err)
 	require.ErrorContains(t, p.Start(t.Context(), host{}), "there is no extension file_storage")

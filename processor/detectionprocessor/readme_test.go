@@ -27,7 +27,7 @@ func TestReadme(t *testing.T) {
 		cfg := createDefaultConfig().(*Config)
 		require.NoError(t, confmap.NewFromStringMap(conf.Processors["detection"]).Unmarshal(cfg))
 		require.NoError(t, confmap.Validate(cfg))
-		assert.True(t, cfg.hasStorage())
+		assert.True(t, cfg.Storage != nil)
 		set, _, _, err := cfg.loader().Load()
 		require.NoError(t, err)
 		all, _, _, err := createDefaultConfig().(*Config).loader().Load()

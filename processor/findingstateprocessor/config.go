@@ -3,41 +3,136 @@ package findingstateprocessor
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/siempipe/siempipe/internal/findingstate"
 )
 
-// Values of the keys emit, release and dispositions_without_tenant; metadata.yaml lists them all.
+// Values of the keys emit, release and dispositions_without_tenant.
 const (
 	emitAll         = "all"
+	emitChanges     = "changes"
+	immediately     = "immediately"
 	onScanCompleted = "on_scan_completed"
 	applyToAll      = "apply"
+	ignoreOthers    = "ignore"
 )
 
-// minQuiet is the shortest quiet period: a sender that waits a moment between two requests must not end a snapshot.
-const minQuiet = time.Second
+var (
+	emits        = []string{emitAll, emitChanges}
+	releases     = []string{immediately, onScanCompleted}
+	dispositions = []string{applyToAll, ignoreOthers}
+)
 
-var errNoStorage = errors.New("storage: required, the id of a storage extension: " +
-	"what is new about a finding can only be said by who remembers it across restarts")
+// Defaults and limits, with their reasons.
+const (
+	// Once a day a SIEM is reminded of what is still open.
+	defaultHeartbeat   = 24 * time.Hour
+	defaultQuietPeriod = 15 * time.Minute
+	// A sender that waits a moment between two requests must not end a snapshot.
+	minQuietPeriod  = time.Second
+	defaultExpiry   = 90 * 24 * time.Hour
+	defaultMaxBytes = 1 << 30
+	// Less than one large request would make every scan exceed it.
+	minMaxBytes    = 1 << 20
+	defaultMaxTime = 24 * time.Hour
+	// At about 200 bytes each, 200 MB.
+	defaultCacheFindings = 1_000_000
+)
 
-// check finds what the schema in metadata.yaml cannot say. That there is a storage is seen to where the processor is made:
-// the defaults that mdatagen writes have none.
-func (c *Config) check() error {
+// Config is what users may say about the processor.
+type Config struct {
+	// Storage is the storage extension that holds the state, file_storage unless set; the processor does not start without it.
+	Storage component.ID `mapstructure:"storage"`
+	// Emit is what goes on. changes is what is new, changed, resolved or reopened, and open findings at each heartbeat; all is every finding that is not hidden.
+	Emit string `mapstructure:"emit"`
+	// Heartbeat is how long an open finding stays silent with emit changes; 0 is for ever.
+	Heartbeat time.Duration `mapstructure:"heartbeat"`
+	// Release is when the findings of a scan that names itself go on. on_scan_completed keeps them until the scan has completed and discards them when it fails.
+	Release string `mapstructure:"release"`
+	// QuietPeriod is how long a snapshot without scan id is silent before it counts as complete, and how long a completed scan is waited for stragglers; 0 means no snapshots but those of scans.
+	QuietPeriod time.Duration `mapstructure:"quiet_period"`
+	// SnapshotFormats are source formats that write every open finding again each time, so that one that does not come again is worth noting.
+	SnapshotFormats []string `mapstructure:"snapshot_formats"`
+	// EmitNotSeen is whether a finding that did not come again goes on, once, as not_seen.
+	EmitNotSeen bool `mapstructure:"emit_not_seen"`
+	// AnnotateBody is whether the body says what changed too, in the members siem_change and siem_changed_fields.
+	AnnotateBody bool `mapstructure:"annotate_body"`
+	// IgnoreFields are fields of a finding whose change is no news.
+	IgnoreFields []string `mapstructure:"ignore_fields"`
+	// DispositionsWithoutTenant is what a dismissal or snooze that names no tenant does. apply hides the findings of that alert id of all tenants; ignore only those without a tenant.
+	DispositionsWithoutTenant string `mapstructure:"dispositions_without_tenant"`
+	// ExpireAfter is how long a finding is remembered that does not come again; 0 is for ever.
+	ExpireAfter time.Duration `mapstructure:"expire_after"`
+	// MaxWaitingBytes is how many bytes of findings may wait on disk for their scans; a scan that exceeds it is waited for no longer.
+	MaxWaitingBytes int64 `mapstructure:"max_waiting_bytes"`
+	// MaxWaitingTime is how long findings wait for their scan to complete.
+	MaxWaitingTime time.Duration `mapstructure:"max_waiting_time"`
+	// CacheFindings is how many findings have their state kept in memory, at about 200 bytes each.
+	CacheFindings int `mapstructure:"cache_findings"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+var _ confmap.Validator = (*Config)(nil)
+
+func createDefaultConfig() component.Config {
+	return &Config{
+		Storage:                   component.MustNewID("file_storage"),
+		Emit:                      emitAll,
+		Heartbeat:                 defaultHeartbeat,
+		Release:                   immediately,
+		QuietPeriod:               defaultQuietPeriod,
+		SnapshotFormats:           []string{"panoptica"},
+		IgnoreFields:              []string{"detection_timestamp"},
+		DispositionsWithoutTenant: applyToAll,
+		ExpireAfter:               defaultExpiry,
+		MaxWaitingBytes:           defaultMaxBytes,
+		MaxWaitingTime:            defaultMaxTime,
+		CacheFindings:             defaultCacheFindings,
+	}
+}
+
+// Validate names every key that is wrong.
+func (c *Config) Validate() error {
 	var errs []error
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.Storage == (component.ID{}) {
+		fail("storage: required, the id of a storage extension: what is new about a finding can only be said by who remembers it across restarts")
+	}
+	for _, e := range [...]struct {
+		key, value string
+		values     []string
+	}{{"emit", c.Emit, emits}, {"release", c.Release, releases}, {"dispositions_without_tenant", c.DispositionsWithoutTenant, dispositions}} {
+		if !slices.Contains(e.values, e.value) {
+			fail("%s: %.64q, want %s", e.key, e.value, strings.Join(e.values, " or "))
+		}
+	}
 	for _, d := range [...]struct {
 		key   string
 		value time.Duration
 	}{{"heartbeat", c.Heartbeat}, {"quiet_period", c.QuietPeriod}, {"expire_after", c.ExpireAfter}, {"max_waiting_time", c.MaxWaitingTime}} {
 		if d.value < 0 {
-			errs = append(errs, fmt.Errorf("%s: %s, want 0 or more", d.key, d.value))
+			fail("%s: %s, want 0 or more", d.key, d.value)
 		}
 	}
-	if c.QuietPeriod > 0 && c.QuietPeriod < minQuiet {
-		errs = append(errs, fmt.Errorf("quiet_period: %s, want 0 or at least %s", c.QuietPeriod, minQuiet))
+	if c.QuietPeriod > 0 && c.QuietPeriod < minQuietPeriod {
+		fail("quiet_period: %s, want 0 or at least %s", c.QuietPeriod, minQuietPeriod)
 	}
 	if c.ExpireAfter > 0 && c.ExpireAfter <= c.Heartbeat {
-		errs = append(errs, fmt.Errorf("expire_after: %s, want 0 or more than the heartbeat of %s", c.ExpireAfter, c.Heartbeat))
+		fail("expire_after: %s, want 0 or more than the heartbeat of %s", c.ExpireAfter, c.Heartbeat)
+	}
+	if c.MaxWaitingBytes < minMaxBytes {
+		fail("max_waiting_bytes: %d, want at least %d", c.MaxWaitingBytes, minMaxBytes)
+	}
+	if c.CacheFindings < findingstate.MinCacheFindings {
+		fail("cache_findings: %d, want at least %d", c.CacheFindings, findingstate.MinCacheFindings)
 	}
 	return errors.Join(errs...)
 }

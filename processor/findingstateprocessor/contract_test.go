@@ -55,15 +55,17 @@ func TestReadmeExample(t *testing.T) {
 
 func TestMistakesAreNamed(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
-	cfg.Emit, cfg.Release, cfg.DispositionsWithoutTenant, cfg.MaxWaitingBytes, cfg.CacheFindings = "new", "never", "maybe", 1, 1
+	require.NoError(t, confmap.Validate(cfg))
+	cfg.Emit, cfg.Release, cfg.DispositionsWithoutTenant, cfg.MaxWaitingBytes, cfg.CacheFindings = "new", "never", "maybe", 1<<20-1, 16384-1
 	cfg.Heartbeat, cfg.QuietPeriod, cfg.ExpireAfter, cfg.MaxWaitingTime = -1, time.Millisecond, -1, -1
 	err := confmap.Validate(cfg)
 	for _, key := range []string{"emit", "release", "dispositions_without_tenant", "max_waiting_bytes", "cache_findings",
 		"heartbeat", "quiet_period", "expire_after", "max_waiting_time"} {
 		assert.ErrorContains(t, err, key)
 	}
-	_, err = NewFactory().CreateLogs(t.Context(), nop(), createDefaultConfig(), consumertest.NewNop())
-	require.ErrorContains(t, err, "storage: required")
+	cfg = createDefaultConfig().(*Config)
+	cfg.Storage = component.ID{}
+	require.ErrorContains(t, confmap.Validate(cfg), "storage: required")
 	assert.Equal(t, storageID, NewFactory().CreateDefaultConfig().(*Config).Storage)
 }
 

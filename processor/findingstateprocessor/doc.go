@@ -5,3 +5,4 @@
 package findingstateprocessor
 
 //go:generate mdatagen metadata.yaml
+//go:generate go test -run ^TestConfigSchema$ . -update-schema

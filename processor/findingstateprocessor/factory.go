@@ -12,15 +12,8 @@ import (
 
 // NewFactory returns the factory of the finding_state processor.
 func NewFactory() processor.Factory {
-	return processor.NewFactory(metadata.Type, defaultConfig,
+	return processor.NewFactory(metadata.Type, createDefaultConfig,
 		processor.WithLogs(createLogs, metadata.LogsStability))
-}
-
-// defaultConfig is what metadata.yaml says, and the storage, which the schema has no way to say.
-func defaultConfig() component.Config {
-	cfg := createDefaultConfig().(*Config)
-	cfg.Storage = component.MustNewID("file_storage")
-	return cfg
 }
 
 func createLogs(_ context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {

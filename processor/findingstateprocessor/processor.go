@@ -43,9 +43,6 @@ type findingState struct {
 var _ processor.Logs = (*findingState)(nil)
 
 func newFindingState(set processor.Settings, cfg *Config, next consumer.Logs) (*findingState, error) {
-	if cfg.Storage == (component.ID{}) {
-		return nil, errNoStorage
-	}
 	telemetry, err := metadata.NewTelemetryBuilder(meter.Labeled(set.TelemetrySettings, component.KindProcessor, set.ID))
 	if err != nil {
 		return nil, err

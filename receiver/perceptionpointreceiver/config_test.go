@@ -84,7 +84,7 @@ func TestValidate(t *testing.T) {
 		"path without a slash":       {func(c *Config) { c.Scans.Path = "api/v1" }, []string{`scans::path: "api/v1"`}},
 		"path to another host":       {func(c *Config) { c.Scans.Path = "//evil.example/x" }, []string{"scans::path"}},
 		"own parameter as a filter":  {func(c *Config) { c.Filters = map[string]any{"start": "1"} }, []string{`filters: "start" is set by the receiver`}},
-		"filter of another type":     {func(c *Config) { c.Filters = map[string]any{"origin": map[string]any{}} }, []string{"filters.origin"}},
+		"filter of another type":     {func(c *Config) { c.Filters = map[string]any{"origin": map[string]any{}} }, []string{"filters::origin"}},
 		"ignored field without name": {func(c *Config) { c.IgnoreChanges = []string{"a.b.c", ""} }, []string{"ignore_changes[0]", "ignore_changes[1]"}},
 		"bounds":                     {func(c *Config) { c.MaxPageBytes, c.MaxPages, c.MaxTrackedScans = 0, 0, 0 }, []string{"max_page_bytes", "max_pages", "max_tracked_scans"}},
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"time"
@@ -17,17 +18,28 @@ const durationPattern = `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`
 // Enums are the values that keys of type string take, by the key's path ("server_side_encryption::type").
 type Enums map[string][]string
 
+// Minimums are the smallest values that whole numbers take, by the key's path.
+type Minimums map[string]int64
+
 // Schema is the schema of the component id, as "receiver/findings", whose default configuration is config, a pointer to
-// a struct. Keys are described by the comments of their fields.
-func Schema(id string, config any, enums Enums) ([]byte, error) {
-	w := walker{enums: enums, used: map[string]bool{}, comments: comments{}}
+// a struct. Keys are described by the comments of their fields. minimums may be left out.
+func Schema(id string, config any, enums Enums, minimums ...Minimums) ([]byte, error) {
+	w := walker{enums: enums, minimums: Minimums{}, types: map[string]string{}, comments: comments{}}
+	for _, m := range minimums {
+		maps.Copy(w.minimums, m)
+	}
 	s, err := w.of(reflect.ValueOf(config), "")
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", id, err)
 	}
 	for path := range enums {
-		if !w.used[path] {
+		if w.types[path] != "string" {
 			return nil, fmt.Errorf("%s: values for %s, which is no key of type string", id, path)
+		}
+	}
+	for path := range w.minimums {
+		if w.types[path] != "integer" {
+			return nil, fmt.Errorf("%s: a minimum for %s, which is no key of a whole number", id, path)
 		}
 	}
 	s.Schema = "https://json-schema.org/draft/2020-12/schema"
@@ -46,7 +58,7 @@ type schema struct {
 	Default              any                `json:"default,omitempty"`
 	Enum                 []string           `json:"enum,omitempty"`
 	Pattern              string             `json:"pattern,omitempty"`
-	Minimum              *int               `json:"minimum,omitempty"`
+	Minimum              *int64             `json:"minimum,omitempty"`
 	Items                *schema            `json:"items,omitempty"`
 	Properties           map[string]*schema `json:"properties,omitempty"`
 	AdditionalProperties any                `json:"additionalProperties,omitempty"`
@@ -54,7 +66,8 @@ type schema struct {
 
 type walker struct {
 	enums    Enums
-	used     map[string]bool
+	minimums Minimums
+	types    map[string]string // of the keys that enums and minimums can be about
 	comments comments
 }
 
@@ -92,9 +105,9 @@ func (w *walker) of(v reflect.Value, path string) (*schema, error) {
 	case reflect.Bool:
 		return &schema{Type: "boolean", Default: v.Bool()}, nil
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return &schema{Type: "integer", Default: v.Int()}, nil
+		return w.integer(v.Int(), nil, path), nil
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return &schema{Type: "integer", Minimum: new(int), Default: v.Uint()}, nil
+		return w.integer(v.Uint(), new(int64), path), nil
 	case reflect.Float32, reflect.Float64:
 		return &schema{Type: "number", Default: v.Float()}, nil
 	case reflect.Slice:
@@ -124,11 +137,20 @@ func (w *walker) element(t reflect.Type, path string) (*schema, error) {
 
 func (w *walker) text(v reflect.Value, path string) *schema {
 	s := &schema{Type: "string", Enum: w.enums[path]}
-	w.used[path] = true
+	w.types[path] = "string"
 	if !v.IsZero() {
 		s.Default = fmt.Sprint(v)
 	}
 	return s
+}
+
+// integer is the schema of a whole number; least is what its type allows, nil for any.
+func (w *walker) integer(value any, least *int64, path string) *schema {
+	w.types[path] = "integer"
+	if minimum, ok := w.minimums[path]; ok {
+		least = &minimum
+	}
+	return &schema{Type: "integer", Minimum: least, Default: value}
 }
 
 func (w *walker) fields(s *schema, v reflect.Value, path string) error {

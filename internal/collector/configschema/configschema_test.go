@@ -27,6 +27,8 @@ type config struct {
 	Mode    string                           `mapstructure:"mode"` // how it runs
 	Section configoptional.Optional[section] `mapstructure:"section"`
 	Sizes   []uint16                         `mapstructure:"sizes"`
+	Tries   int                              `mapstructure:"tries"`
+	Workers uint8                            `mapstructure:"workers"`
 	Labels  map[string]string                `mapstructure:"labels"`
 	Headers configopaque.MapList             `mapstructure:"headers"`
 	Storage *component.ID                    `mapstructure:"storage"`
@@ -37,7 +39,7 @@ type config struct {
 func TestSchema(t *testing.T) {
 	got, err := Schema("test/config", &config{
 		Base: base{Timeout: time.Minute}, Mode: "fast", Section: configoptional.Default(section{Header: "X-Sig"}), Sizes: []uint16{7},
-	}, Enums{"mode": {"fast", "slow"}, "section::header": {"X-Sig", "X-Other"}})
+	}, Enums{"mode": {"fast", "slow"}, "section::header": {"X-Sig", "X-Other"}}, Minimums{"tries": 3})
 	require.NoError(t, err)
 	assert.JSONEq(t, `{
 	  "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -56,6 +58,8 @@ func TestSchema(t *testing.T) {
 	      "additionalProperties": false
 	    },
 	    "sizes": {"type": "array", "items": {"type": "integer", "minimum": 0}, "default": [7]},
+	    "tries": {"type": "integer", "minimum": 3, "default": 0},
+	    "workers": {"type": "integer", "minimum": 0, "default": 0},
 	    "labels": {"type": "object", "additionalProperties": {"type": "string"}},
 	    "headers": {"type": "object", "additionalProperties": {"type": "string"}},
 	    "storage": {"type": "string"}
@@ -87,6 +91,8 @@ type unspeakable struct {
 func TestSchemaRefusesWhatItCannotSay(t *testing.T) {
 	_, err := Schema("test/enum", &config{}, Enums{"mood": {"good"}})
 	require.ErrorContains(t, err, "values for mood")
+	_, err = Schema("test/minimum", &config{}, nil, Minimums{"mode": 1})
+	require.ErrorContains(t, err, "a minimum for mode")
 	_, err = Schema("test/type", &unspeakable{}, nil)
 	require.ErrorContains(t, err, "events: no schema for chan int")
 }
