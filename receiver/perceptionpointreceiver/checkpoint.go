@@ -10,12 +10,12 @@ import (
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 )
 
-// Storage of one stream: the place in the list under stateKey, and the sights of each bucket in blocks of blockSights. A
+// Storage of one stream: the place in the list under stateKey, and the fingerprints of each bucket in blocks of blockFingerprints. A
 // page's acceptance writes the state and the last block, at most 8 KiB, in one transaction.
 const (
-	stateKey     = "state"
-	stateVersion = 1
-	blockSights  = 256
+	stateKey          = "state"
+	stateVersion      = 1
+	blockFingerprints = 256
 	// readBatch is how many blocks are read at once at start.
 	readBatch = 256
 )
@@ -71,7 +71,7 @@ func (c *checkpoint) load(ctx context.Context, m *memory) (st state, found bool,
 		return st, false, 0, fmt.Errorf("stored state: of version %d, want %d", st.Version, stateVersion)
 	}
 	for _, stored := range st.Buckets {
-		b := &bucket{number: stored[0], blocks: int(stored[1]), width: stored[2], open: make(map[uint64]sight)}
+		b := &bucket{number: stored[0], blocks: int(stored[1]), width: stored[2], open: make(map[uint64]fingerprint)}
 		if b.width <= 0 {
 			b.width = st.Width
 		}
@@ -84,15 +84,15 @@ func (c *checkpoint) load(ctx context.Context, m *memory) (st state, found bool,
 				return st, false, torn, err
 			}
 			for i, op := range ops {
-				sights, ok := readBlock(op.Value)
+				fingerprints, ok := readBlock(op.Value)
 				if !ok {
 					torn++
 				}
-				for _, s := range sights {
+				for _, s := range fingerprints {
 					b.open[s.id] = s
 				}
 				if from+i == b.blocks-1 {
-					b.tail = sights
+					b.tail = fingerprints
 				}
 			}
 		}
@@ -105,46 +105,46 @@ func (c *checkpoint) load(ctx context.Context, m *memory) (st state, found bool,
 	return st, true, torn, nil
 }
 
-// A block is a count and as many sights.
-func appendBlock(dst []byte, sights []sight) []byte {
-	dst = binary.BigEndian.AppendUint32(dst, uint32(len(sights)))
-	for i := range sights {
-		dst = sights[i].append(dst)
+// A block is a count and as many fingerprints.
+func appendBlock(dst []byte, fingerprints []fingerprint) []byte {
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(fingerprints)))
+	for i := range fingerprints {
+		dst = fingerprints[i].append(dst)
 	}
 	return dst
 }
 
-func readBlock(b []byte) (sights []sight, ok bool) {
+func readBlock(b []byte) (fingerprints []fingerprint, ok bool) {
 	if len(b) < 4 {
 		return nil, false
 	}
 	n, b := int(binary.BigEndian.Uint32(b)), b[4:]
-	ok = len(b) == n*sightBytes
-	for len(b) >= sightBytes {
-		sights = append(sights, readSight(b))
-		b = b[sightBytes:]
+	ok = len(b) == n*fingerprintBytes
+	for len(b) >= fingerprintBytes {
+		fingerprints = append(fingerprints, readFingerprint(b))
+		b = b[fingerprintBytes:]
 	}
-	return sights, ok
+	return fingerprints, ok
 }
 
-// change is what one page or one window changes in storage.
-type change struct {
-	added   map[*bucket][]sight
+// update is what one page or one window changes in storage.
+type update struct {
+	added   map[*bucket][]fingerprint
 	dropped []*bucket
 }
 
-// save writes the state, the added sights and removes the dropped buckets, in one transaction.
-func (c *checkpoint) save(ctx context.Context, st *state, m *memory, ch change) error {
+// save writes the state, the added fingerprints and removes the dropped buckets, in one transaction.
+func (c *checkpoint) save(ctx context.Context, st *state, m *memory, u update) error {
 	var ops []*storage.Operation
-	for b, sights := range ch.added {
-		for len(sights) > 0 {
-			if b.blocks == 0 || len(b.tail) == blockSights {
+	for b, fingerprints := range u.added {
+		for len(fingerprints) > 0 {
+			if b.blocks == 0 || len(b.tail) == blockFingerprints {
 				b.blocks++
 				b.tail = b.tail[:0:0]
 			}
-			n := min(blockSights-len(b.tail), len(sights))
-			b.tail = append(b.tail, sights[:n]...)
-			sights = sights[n:]
+			n := min(blockFingerprints-len(b.tail), len(fingerprints))
+			b.tail = append(b.tail, fingerprints[:n]...)
+			fingerprints = fingerprints[n:]
 			if c.client != nil {
 				ops = append(ops, storage.SetOperation(blockKey(b.number, b.blocks-1), appendBlock(nil, b.tail)))
 			}
@@ -153,7 +153,7 @@ func (c *checkpoint) save(ctx context.Context, st *state, m *memory, ch change) 
 	if c.client == nil {
 		return nil
 	}
-	for _, b := range ch.dropped {
+	for _, b := range u.dropped {
 		for i := range b.blocks {
 			ops = append(ops, storage.DeleteOperation(blockKey(b.number, i)))
 		}

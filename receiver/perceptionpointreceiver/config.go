@@ -249,15 +249,15 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// ownParameters are those that the receiver sets itself.
-var ownParameters = []string{"start", "end", "_cursor"}
+// reservedParameters are those that the receiver sets itself.
+var reservedParameters = []string{"start", "end", "_cursor"}
 
 // query is the filters as query parameters.
 func (c *Config) query() (url.Values, error) {
 	q := url.Values{}
 	var errs []error
 	for name, value := range c.Filters {
-		if slices.Contains(ownParameters, name) || name == "" {
+		if slices.Contains(reservedParameters, name) || name == "" {
 			errs = append(errs, fmt.Errorf("filters: %q is set by the receiver", name))
 			continue
 		}

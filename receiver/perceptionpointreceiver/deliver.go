@@ -17,7 +17,7 @@ import (
 	"github.com/siempipe/siempipe/receiver/perceptionpointreceiver/internal/metadata"
 )
 
-// deliverer hands records to the pipeline. Safe for concurrent use.
+// deliverer delivers records to the pipeline. Safe for concurrent use.
 type deliverer struct {
 	next consumer.Logs
 	obs  *receiverhelper.ObsReport
@@ -26,10 +26,10 @@ type deliverer struct {
 	ctx context.Context
 }
 
-// all hands the records on until the pipeline has taken all of them. Also a refusal that calls itself permanent is tried again:
-// the place in the list must not move over what nobody took, and what refuses (a bucket without rights) can be mended. Its error
-// is that of ctx.
-func (d *deliverer) all(ctx context.Context, s *stream, raws []string) error {
+// deliver offers the records until the pipeline has taken all of them. It also retries a refusal that calls itself permanent: the
+// place in the list must not move past records that nobody took, and people can fix what refuses (a bucket without rights). Its
+// error is that of ctx.
+func (d *deliverer) deliver(ctx context.Context, s *stream, raws []string) error {
 	if len(raws) == 0 {
 		return nil
 	}

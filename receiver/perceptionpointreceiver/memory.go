@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// memory holds the sights of all scans that may be listed again, in buckets by time: a bucket is dropped as a whole when
+// memory holds the fingerprints of all scans that may be listed again, in buckets by time: a bucket is dropped as a whole when
 // every scan in it lies before the overlap. The newest bucket is a map, the older ones sorted arrays of 32 bytes a scan, so that
 // memory is 32 bytes for each scan, and about 80 for those of the newest bucket. Not safe for concurrent use.
 type memory struct {
@@ -18,12 +18,12 @@ type memory struct {
 
 // bucket holds the scans that were first seen, or last changed, in a listing that ended within its time.
 type bucket struct {
-	number int64            // its time is [number*width, (number+1)*width)
-	width  int64            // in seconds
-	open   map[uint64]sight // nil when closed
-	closed []sight          // by id
-	blocks int              // of this bucket in storage
-	tail   []sight          // of the last block, while open
+	number int64                  // its time is [number*width, (number+1)*width)
+	width  int64                  // in seconds
+	open   map[uint64]fingerprint // nil when closed
+	closed []fingerprint          // by id
+	blocks int                    // of this bucket in storage
+	tail   []fingerprint          // of the last block, while open
 }
 
 // end is the first second behind the bucket's time.
@@ -33,22 +33,22 @@ func (b *bucket) len() int { return len(b.open) + len(b.closed) }
 
 func newMemory(width int64, max int) *memory { return &memory{width: width, max: max} }
 
-// get is the last sight of a scan.
-func (m *memory) get(id uint64) (sight, bool) {
+// get is the last fingerprint of a scan.
+func (m *memory) get(id uint64) (fingerprint, bool) {
 	for i := len(m.buckets) - 1; i >= 0; i-- {
 		b := m.buckets[i]
 		if s, ok := b.open[id]; ok {
 			return s, true
 		}
-		if j, ok := slices.BinarySearchFunc(b.closed, id, func(s sight, id uint64) int { return cmp.Compare(s.id, id) }); ok {
+		if j, ok := slices.BinarySearchFunc(b.closed, id, func(s fingerprint, id uint64) int { return cmp.Compare(s.id, id) }); ok {
 			return b.closed[j], true
 		}
 	}
-	return sight{}, false
+	return fingerprint{}, false
 }
 
-// put remembers a sight of a listing that ended at end, epoch seconds, and returns the bucket that holds it.
-func (m *memory) put(s sight, end int64) *bucket {
+// put remembers a fingerprint of a listing that ended at end, epoch seconds, and returns the bucket that holds it.
+func (m *memory) put(s fingerprint, end int64) *bucket {
 	b := m.bucketAt(end)
 	before := b.len()
 	b.open[s.id] = s
@@ -68,7 +68,7 @@ func (m *memory) bucketAt(end int64) *bucket {
 		}
 		m.buckets[n-1].close()
 	}
-	b := &bucket{number: end / m.width, width: m.width, open: make(map[uint64]sight)}
+	b := &bucket{number: end / m.width, width: m.width, open: make(map[uint64]fingerprint)}
 	m.buckets = append(m.buckets, b)
 	return b
 }
@@ -77,16 +77,16 @@ func (b *bucket) close() {
 	if b.open == nil {
 		return
 	}
-	b.closed = make([]sight, 0, len(b.open))
+	b.closed = make([]fingerprint, 0, len(b.open))
 	for _, s := range b.open {
 		b.closed = append(b.closed, s)
 	}
-	slices.SortFunc(b.closed, func(x, y sight) int { return cmp.Compare(x.id, y.id) })
+	slices.SortFunc(b.closed, func(x, y fingerprint) int { return cmp.Compare(x.id, y.id) })
 	b.open, b.tail = nil, nil
 }
 
 func (b *bucket) reopen() {
-	b.open = make(map[uint64]sight, len(b.closed))
+	b.open = make(map[uint64]fingerprint, len(b.closed))
 	for _, s := range b.closed {
 		b.open[s.id] = s
 	}

@@ -22,12 +22,12 @@ func newMetrics(b *metadata.TelemetryBuilder) *metrics {
 	return &metrics{builder: b, count: make(map[string]int64)}
 }
 
-func ofStream(name string, more ...attribute.KeyValue) metric.MeasurementOption {
+func streamAttribute(name string, more ...attribute.KeyValue) metric.MeasurementOption {
 	return metric.WithAttributes(append(more, attribute.String("stream", name))...)
 }
 
 func (m *metrics) request(ctx context.Context, stream string, code int) {
-	m.builder.ReceiverPerceptionPointRequests.Add(ctx, 1, ofStream(stream, attribute.Int("code", code)))
+	m.builder.ReceiverPerceptionPointRequests.Add(ctx, 1, streamAttribute(stream, attribute.Int("code", code)))
 }
 
 func (m *metrics) records(stream string, fresh, changed, unchanged int64) {
@@ -37,7 +37,7 @@ func (m *metrics) records(stream string, fresh, changed, unchanged int64) {
 		n    int64
 	}{{"new", fresh}, {"changed", changed}, {"unchanged", unchanged}} {
 		if kind.n > 0 {
-			m.builder.ReceiverPerceptionPointRecords.Add(ctx, kind.n, ofStream(stream, attribute.String("kind", kind.kind)))
+			m.builder.ReceiverPerceptionPointRecords.Add(ctx, kind.n, streamAttribute(stream, attribute.String("kind", kind.kind)))
 		}
 	}
 	m.mu.Lock()
@@ -51,11 +51,11 @@ func (m *metrics) accepted(stream string) int64 {
 	return m.count[stream]
 }
 
-func (m *metrics) window(ctx context.Context, s *stream) {
-	m.builder.ReceiverPerceptionPointTracked.Record(ctx, int64(s.memory.n), ofStream(s.name))
-	m.builder.ReceiverPerceptionPointLag.Record(ctx, max(0, s.clock.now().Unix()-s.state.Cursor), ofStream(s.name))
+func (m *metrics) listed(ctx context.Context, s *stream) {
+	m.builder.ReceiverPerceptionPointTracked.Record(ctx, int64(s.memory.n), streamAttribute(s.name))
+	m.builder.ReceiverPerceptionPointLag.Record(ctx, max(0, s.clock.now().Unix()-s.state.Cursor), streamAttribute(s.name))
 }
 
 func (m *metrics) backfill(ctx context.Context, stream string, ratio float64) {
-	m.builder.ReceiverPerceptionPointBackfill.Record(ctx, ratio, ofStream(stream))
+	m.builder.ReceiverPerceptionPointBackfill.Record(ctx, ratio, streamAttribute(stream))
 }

@@ -27,10 +27,10 @@ const (
 
 // perceptionPoint is the receiver: one stream for each list of the API.
 type perceptionPoint struct {
-	cfg     *Config
-	set     receiver.Settings
-	deliver *deliverer
-	builder *metadata.TelemetryBuilder
+	cfg       *Config
+	set       receiver.Settings
+	deliverer *deliverer
+	builder   *metadata.TelemetryBuilder
 
 	http    *http.Client
 	streams []*stream
@@ -50,7 +50,7 @@ func newPerceptionPoint(set receiver.Settings, cfg *Config, next consumer.Logs) 
 	if err != nil {
 		return nil, err
 	}
-	return &perceptionPoint{cfg: cfg, set: set, builder: builder, deliver: &deliverer{next: next, obs: obs}}, nil
+	return &perceptionPoint{cfg: cfg, set: set, builder: builder, deliverer: &deliverer{next: next, obs: obs}}, nil
 }
 
 // Start reads where each stream was and begins to pull. It does not wait for the API.
@@ -91,8 +91,8 @@ func (p *perceptionPoint) Start(ctx context.Context, host component.Host) error 
 		}
 		s := &stream{
 			name: list.name, path: list.cfg.Path, format: list.format, cfg: p.cfg, client: c, clock: clock, health: h,
-			logger: p.set.Logger.With(zap.String("stream", list.name)), metrics: m, deliver: p.deliver, store: store,
-			memory: newMemory(bucketWidth(p.cfg.Overlap), p.cfg.MaxTrackedScans), sighter: newSighter(p.cfg.IgnoreChanges),
+			logger: p.set.Logger.With(zap.String("stream", list.name)), metrics: m, deliverer: p.deliverer, store: store,
+			memory: newMemory(bucketWidth(p.cfg.Overlap), p.cfg.MaxTrackedScans), fingerprinter: newFingerprinter(p.cfg.IgnoreChanges),
 			failures: p.cfg.Retry.backoff(), refusedWait: refusedWait,
 		}
 		if list.name == "scans" { // the filters are those of scans
@@ -104,8 +104,8 @@ func (p *perceptionPoint) Start(ctx context.Context, host component.Host) error 
 		}
 		s.progress = newProgress(s)
 	}
-	p.deliver.ctx, p.abort = context.WithCancel(context.Background())
-	run, cancel := context.WithCancel(p.deliver.ctx)
+	p.deliverer.ctx, p.abort = context.WithCancel(context.Background())
+	run, cancel := context.WithCancel(p.deliverer.ctx)
 	p.cancel = cancel
 	for _, s := range p.streams {
 		p.stopped.Go(func() { s.run(run) })

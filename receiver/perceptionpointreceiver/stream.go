@@ -30,25 +30,25 @@ const (
 	maxEmptyPages = 100
 )
 
-// stream lists one kind of records from a place on, hands them on, and remembers where it is. It belongs to one goroutine.
+// stream lists one kind of records from a place on, delivers them, and remembers where it is. It belongs to one goroutine.
 type stream struct {
-	name     string // scans or audit_events
-	path     string
-	format   string // siem.format of its records
-	cfg      *Config
-	query    url.Values
-	client   *client
-	clock    *clock
-	health   *health
-	logger   *zap.Logger
-	metrics  *metrics
-	deliver  *deliverer
-	store    checkpoint
-	memory   *memory
-	sighter  *sighter
-	state    state
-	failures backoff.Backoff // of requests; each page that comes resets it
-	progress *progress       // nil without a backfill
+	name          string // scans or audit_events
+	path          string
+	format        string // siem.format of its records
+	cfg           *Config
+	query         url.Values
+	client        *client
+	clock         *clock
+	health        *health
+	logger        *zap.Logger
+	metrics       *metrics
+	deliverer     *deliverer
+	store         checkpoint
+	memory        *memory
+	fingerprinter *fingerprinter
+	state         state
+	failures      backoff.Backoff // of requests; each page that comes resets it
+	progress      *progress       // nil without a backfill
 
 	begun       bool // an answer told the time, if it tells it at all
 	refusedWait time.Duration
@@ -238,8 +238,8 @@ func (s *stream) list(ctx context.Context, w *window) (n int, err error) {
 	s.state.Window = nil
 	s.state.Cursor = max(s.state.Cursor, min(w.End, s.clock.now().Unix()))
 	s.health.ok(s.name) // before save, which may say otherwise
-	s.save(ctx, change{dropped: s.forget()})
-	s.metrics.window(ctx, s)
+	s.save(ctx, update{dropped: s.forget()})
+	s.metrics.listed(ctx, s)
 	s.progress.reached(s.state.Cursor)
 	return n, nil
 }
@@ -270,7 +270,7 @@ func (s *stream) follow(ctx context.Context, w *window) (n int, err error) {
 		if w.Pages == 0 && p.next != "" && time.Duration(w.End-w.Start)*time.Second > s.cfg.Window {
 			return n, errTooWide
 		}
-		if err := s.take(ctx, w, p); err != nil {
+		if err := s.deliverPage(ctx, w, p); err != nil {
 			return n, err
 		}
 		n += len(p.results)
@@ -299,33 +299,33 @@ func addressHash(address string) (h [8]byte) {
 	return h
 }
 
-// take hands on what is new on a page and, when the pipeline has it, remembers it and where the list goes on.
-func (s *stream) take(ctx context.Context, w *window, p page) error {
-	fresh, seen := s.choose(p)
-	if err := s.deliver.all(ctx, s, fresh); err != nil {
+// deliverPage delivers what is new on a page. Once the pipeline has it, it remembers the scans and the next page.
+func (s *stream) deliverPage(ctx context.Context, w *window, p page) error {
+	fresh, seen := s.newOrChanged(p)
+	if err := s.deliverer.deliver(ctx, s, fresh); err != nil {
 		return err
 	}
-	added := make(map[*bucket][]sight, 1)
+	added := make(map[*bucket][]fingerprint, 1)
 	for _, now := range seen {
 		b := s.memory.put(now, w.End)
 		added[b] = append(added[b], now)
 	}
 	w.Next = p.next
 	w.Pages++
-	ch := change{added: added}
+	u := update{added: added}
 	if s.memory.n > s.memory.max {
-		ch.dropped = s.forget()
+		u.dropped = s.forget()
 	}
-	s.save(ctx, ch)
+	s.save(ctx, u)
 	return nil
 }
 
-// choose leaves out what came before and did not change.
-func (s *stream) choose(p page) (fresh []string, seen []sight) {
+// newOrChanged leaves out scans that came before and did not change. seen are the fingerprints of those that it returns.
+func (s *stream) newOrChanged(p page) (fresh []string, seen []fingerprint) {
 	var known, changed int64
-	here := make(map[uint64]sight, len(p.results)) // of this page
+	here := make(map[uint64]fingerprint, len(p.results)) // of this page
 	for _, raw := range p.results {
-		now := s.sighter.see(string(raw))
+		now := s.fingerprinter.fingerprint(string(raw))
 		before, ok := here[now.id]
 		if !ok {
 			before, ok = s.memory.get(now.id)
@@ -348,8 +348,8 @@ func (s *stream) choose(p page) (fresh []string, seen []sight) {
 }
 
 // save keeps the place. A storage that cannot be written does not stop the stream: after a restart more comes out again.
-func (s *stream) save(ctx context.Context, c change) {
-	if err := s.store.save(context.WithoutCancel(ctx), &s.state, s.memory, c); err != nil {
+func (s *stream) save(ctx context.Context, u update) {
+	if err := s.store.save(context.WithoutCancel(ctx), &s.state, s.memory, u); err != nil {
 		s.logger.Error("Place not stored; after a restart scans since the last stored one come out again", zap.Error(err))
 		s.health.failed(s.name, fmt.Errorf("storage: %w", err))
 	}

@@ -20,23 +20,23 @@ import (
 	"github.com/siempipe/siempipe/internal/test/measure"
 )
 
-func TestSightIsSmall(t *testing.T) {
-	assert.Equal(t, 32, sightBytes)
-	assert.Equal(t, uintptr(32), unsafe.Sizeof(sight{}))
-	s := sight{id: 1<<63 | 5, content: 7, codes: 0x31, checks: [numChecks]byte{1, 2, 3, 14: 255}}
+func TestFingerprintIsSmall(t *testing.T) {
+	assert.Equal(t, 32, fingerprintBytes)
+	assert.Equal(t, uintptr(32), unsafe.Sizeof(fingerprint{}))
+	s := fingerprint{id: 1<<63 | 5, content: 7, codes: 0x31, checks: [numChecks]byte{1, 2, 3, 14: 255}}
 	b := s.append(nil)
-	assert.Len(t, b, sightBytes)
-	assert.Equal(t, s, readSight(b))
+	assert.Len(t, b, fingerprintBytes)
+	assert.Equal(t, s, readFingerprint(b))
 }
 
 func TestSee(t *testing.T) {
 	const base = `{"full_scan_id":"X_1_a","id":5,"verbose_verdict":"SUS","verbose_action":"Delivered","new_field":1,"sample":{"subject":"a","last_action":null,"pe_icon_link":"x"},"root_scan_summary":{"is_fn":false}}`
-	g := newSighter([]string{defaultIgnored, "volatile", "other.part"})
-	before := g.see(base)
-	assert.Equal(t, before, g.see(base), "it is stable")
-	assert.Equal(t, before.id, g.see(`{"full_scan_id":"X_1_a"}`).id)
-	assert.NotEqual(t, before.id, g.see(`{"id":5}`).id)
-	assert.Equal(t, g.see(`{"id":5}`).id, g.see(`{"id":"5","x":1}`).id)
+	g := newFingerprinter([]string{defaultIgnored, "volatile", "other.part"})
+	before := g.fingerprint(base)
+	assert.Equal(t, before, g.fingerprint(base), "it is stable")
+	assert.Equal(t, before.id, g.fingerprint(`{"full_scan_id":"X_1_a"}`).id)
+	assert.NotEqual(t, before.id, g.fingerprint(`{"id":5}`).id)
+	assert.Equal(t, g.fingerprint(`{"id":5}`).id, g.fingerprint(`{"id":"5","x":1}`).id)
 	tests := map[string]struct{ old, new, want string }{
 		"verdict":             {`"SUS"`, `"MAL"`, `{"fields":["verbose_verdict"],"previous":{"Verdict":"SUS"}}`},
 		"unknown verdict":     {`"SUS"`, `"NEW"`, `{"fields":["verbose_verdict"],"previous":{"Verdict":"SUS"}}`},
@@ -54,7 +54,7 @@ func TestSee(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			raw := strings.Replace(base, test.old, test.new, 1)
 			require.NotEqual(t, base, raw)
-			now := g.see(raw)
+			now := g.fingerprint(raw)
 			assert.Equal(t, before.id, now.id)
 			assert.NotEqual(t, before.content, now.content)
 			out := withChange(raw, &before, &now)
@@ -68,16 +68,16 @@ func TestSee(t *testing.T) {
 		"ignored part": strings.Replace(base, `{`, `{"other":{"part":9},`, 1),
 		"order":        strings.Replace(base, `"full_scan_id":"X_1_a","id":5`, `"id":5,"full_scan_id":"X_1_a"`, 1),
 	} {
-		assert.Equal(t, before.content, g.see(raw).content, name)
+		assert.Equal(t, before.content, g.fingerprint(raw).content, name)
 	}
 	own := strings.Replace(base, `"new_field":1`, `"change":{"by":"vendor"}`, 1)
-	now := g.see(own)
+	now := g.fingerprint(own)
 	assert.Contains(t, withChange(own, &before, &now), `"change":{"by":"vendor"}`)
 	assert.Contains(t, withChange(own, &before, &now), `"siem_change":{"fields":["other"]`)
 	escaped := strings.Replace(own, `"change"`, `"\u0063hange"`, 1)
 	assert.Contains(t, withChange(escaped, &before, &now), `"siem_change":{"fields":["other"]`)
 	subject := strings.Replace(base, `"new_field":1`, `"new_field":"change"`, 1)
-	now = g.see(subject)
+	now = g.fingerprint(subject)
 	assert.Contains(t, withChange(subject, &before, &now), `"change":{"fields":["other"]`)
 }
 
@@ -90,19 +90,19 @@ func FuzzSee(f *testing.F) {
 	f.Add(`"{"`)
 	f.Add(`}`)
 	f.Add(`}{`)
-	g := newSighter([]string{defaultIgnored})
+	g := newFingerprinter([]string{defaultIgnored})
 	f.Fuzz(func(t *testing.T, raw string) {
-		now := g.see(raw)
-		if now != g.see(raw) {
+		now := g.fingerprint(raw)
+		if now != g.fingerprint(raw) {
 			t.Fatal("not stable")
 		}
-		if readSight(now.append(nil)) != now {
+		if readFingerprint(now.append(nil)) != now {
 			t.Fatal("not stored whole")
 		}
-		before := sight{id: now.id, content: now.content + 1, codes: 0xff}
+		before := fingerprint{id: now.id, content: now.content + 1, codes: 0xff}
 		out := withChange(raw, &before, &now)
 		var object map[string]any
-		if json.Unmarshal([]byte(raw), &object) != nil || object == nil || g.see(out).id == g.see(out).content {
+		if json.Unmarshal([]byte(raw), &object) != nil || object == nil || g.fingerprint(out).id == g.fingerprint(out).content {
 			return
 		}
 		if err := json.Unmarshal([]byte(out), &object); err != nil || object["change"] == nil && object["siem_change"] == nil {
@@ -114,7 +114,7 @@ func FuzzSee(f *testing.F) {
 func TestMemory(t *testing.T) {
 	m := newMemory(60, 1000)
 	for i := range uint64(300) { // five minutes, one a second
-		m.put(sight{id: i, content: 1}, int64(i))
+		m.put(fingerprint{id: i, content: 1}, int64(i))
 	}
 	assert.Equal(t, 300, m.n)
 	assert.Len(t, m.buckets, 5)
@@ -125,10 +125,10 @@ func TestMemory(t *testing.T) {
 	}
 	_, ok := m.get(300)
 	assert.False(t, ok)
-	m.put(sight{id: 7, content: 2}, 250) // changed
+	m.put(fingerprint{id: 7, content: 2}, 250) // changed
 	s, _ := m.get(7)
-	assert.Equal(t, uint64(2), s.content, "the last sight counts")
-	m.put(sight{id: 8, content: 2}, 10) // a clock that went back
+	assert.Equal(t, uint64(2), s.content, "the last fingerprint counts")
+	m.put(fingerprint{id: 8, content: 2}, 10) // a clock that went back
 	assert.Len(t, m.buckets, 5, "closed buckets stay closed")
 
 	dropped, early := m.expire(119)
@@ -155,16 +155,16 @@ func TestCheckpoint(t *testing.T) {
 	m := newMemory(60, 1<<20)
 	st := state{Cursor: 1}
 	for page := range 100 {
-		added := map[*bucket][]sight{}
+		added := map[*bucket][]fingerprint{}
 		for i := range uint64(20) {
-			s := sight{id: uint64(page)*20 + i, content: i}
+			s := fingerprint{id: uint64(page)*20 + i, content: i}
 			b := m.put(s, int64(page*2))
 			added[b] = append(added[b], s)
 		}
 		st.Cursor++
-		require.NoError(t, store.save(t.Context(), &st, m, change{added: added}))
+		require.NoError(t, store.save(t.Context(), &st, m, update{added: added}))
 		for key, value := range d.data {
-			require.LessOrEqual(t, len(value), 4+blockSights*sightBytes, key)
+			require.LessOrEqual(t, len(value), 4+blockFingerprints*fingerprintBytes, key)
 		}
 	}
 	again := newMemory(60, 1<<20)
@@ -181,15 +181,15 @@ func TestCheckpoint(t *testing.T) {
 		require.Equal(t, want, got)
 	}
 	// It goes on in the last block after a restart.
-	b := again.put(sight{id: 5000}, 198)
-	require.NoError(t, store.save(t.Context(), &loaded, again, change{added: map[*bucket][]sight{b: {{id: 5000}}}}))
+	b := again.put(fingerprint{id: 5000}, 198)
+	require.NoError(t, store.save(t.Context(), &loaded, again, update{added: map[*bucket][]fingerprint{b: {{id: 5000}}}}))
 	third := newMemory(60, 1<<20)
 	_, _, _, err = store.load(t.Context(), third)
 	require.NoError(t, err)
 	assert.Equal(t, m.n+1, third.n)
 
 	dropped, _ := third.expire(1 << 40)
-	require.NoError(t, store.save(t.Context(), &loaded, third, change{dropped: dropped}))
+	require.NoError(t, store.save(t.Context(), &loaded, third, update{dropped: dropped}))
 	blocks := 0
 	for key := range d.data {
 		if strings.Contains(key, "seen/") {
@@ -201,15 +201,15 @@ func TestCheckpoint(t *testing.T) {
 
 func BenchmarkSee(b *testing.B) {
 	raw := perceptionpointapi.Scan(1, time.Unix(1700000000, 0), "SUS").Body
-	g := newSighter([]string{defaultIgnored})
-	want := g.see(raw)
+	g := newFingerprinter([]string{defaultIgnored})
+	want := g.fingerprint(raw)
 	if want.verdict() != "SUS" || want.action() != "Delivered" {
 		b.Fatalf("%+v", want)
 	}
 	b.SetBytes(int64(len(raw)))
 	b.ReportAllocs()
 	for b.Loop() {
-		g.see(raw)
+		g.fingerprint(raw)
 	}
 }
 
@@ -219,7 +219,7 @@ func BenchmarkMemory(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			m := newMemory(75, 1<<30)
 			for i := range n {
-				m.put(sight{id: uint64(i) * 0x9E3779B97F4A7C15}, int64(i)*600/int64(n))
+				m.put(fingerprint{id: uint64(i) * 0x9E3779B97F4A7C15}, int64(i)*600/int64(n))
 			}
 			if m.n != n {
 				b.Fatal(m.n)
@@ -257,15 +257,15 @@ func TestTenMillionScans(t *testing.T) {
 	began, most := time.Now(), uint64(0)
 	for i := 0; i < perDay*5/4; i += page { // thirty hours
 		now := int64(i) * overlap / perDay
-		added := map[*bucket][]sight{}
+		added := map[*bucket][]fingerprint{}
 		for k := range page {
-			s := sight{id: uint64(i+k) * 0x9E3779B97F4A7C15, content: 1}
+			s := fingerprint{id: uint64(i+k) * 0x9E3779B97F4A7C15, content: 1}
 			b := m.put(s, now)
 			added[b] = append(added[b], s)
 		}
 		dropped, early := m.expire(now - overlap)
 		require.Zero(t, early)
-		require.NoError(t, store.save(t.Context(), &st, m, change{added: added, dropped: dropped}))
+		require.NoError(t, store.save(t.Context(), &st, m, update{added: added, dropped: dropped}))
 		if i%(perDay/10) == 0 {
 			most = max(most, measure.Heap()-before)
 		}
@@ -303,8 +303,8 @@ func TestCheckpointOfAnotherOverlap(t *testing.T) {
 	var st state
 	m := newMemory(60, 1<<20)
 	put := func(id uint64, end int64) {
-		s := sight{id: id, content: 1}
-		require.NoError(t, store.save(t.Context(), &st, m, change{added: map[*bucket][]sight{m.put(s, end): {s}}}))
+		s := fingerprint{id: id, content: 1}
+		require.NoError(t, store.save(t.Context(), &st, m, update{added: map[*bucket][]fingerprint{m.put(s, end): {s}}}))
 	}
 	for i := range uint64(10) {
 		put(i, now+60*int64(i))

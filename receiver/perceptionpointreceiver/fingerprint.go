@@ -9,9 +9,9 @@ import (
 	"github.com/siempipe/siempipe/internal/jsonscan"
 )
 
-// trackedFields are those that a change is told by: what people and the vendor change after a scan was made, and what
-// tells most about why. Changes of all others are told as otherField. A sight has one byte for each; the order is that of the stored
-// bytes and must not change.
+// trackedFields are the fields that a change names: those that people and the vendor change after a scan was made, and those that
+// best say why. A change of any other field is named otherField. A fingerprint has one byte for each; the order is that of the
+// stored bytes and must not change.
 var trackedFields = [numChecks - 1]string{
 	"verbose_verdict", "verbose_action", "verbose_confidence", "confidence", "root_scan_summary", "finished_at", "decisions",
 	"evidence", "scan_engines", "scan_layers", "handle_status", "sample.last_action", "sample.last_action_time", "sample",
@@ -19,38 +19,38 @@ var trackedFields = [numChecks - 1]string{
 
 const (
 	otherField = "other"
-	// numChecks is how many fields, and groups of fields, a sight tells apart.
+	// numChecks is how many fields, and groups of fields, a fingerprint tells apart.
 	numChecks = 15
-	// sightBytes is the size of one sight, in memory and in storage.
-	sightBytes = 8 + 8 + 1 + numChecks
+	// fingerprintBytes is the size of one fingerprint, in memory and in storage.
+	fingerprintBytes = 8 + 8 + 1 + numChecks
 )
 
-// sight is what is remembered of one scan, in 32 bytes: enough to know it again, to see that it changed, and to say what
+// fingerprint is what is remembered of one scan, in 32 bytes: enough to know it again, to see that it changed, and to say what
 // moved. Two scans that share id and content by chance (128 bits) would be one; two that share only id (64 bits) come out twice. A check
 // is one byte, so a field that moved is missing from a change once in 256 times; codes tell verdict and action exactly.
-type sight struct {
+type fingerprint struct {
 	id      uint64
 	content uint64
 	codes   byte // verdict and action before, see codeOf
 	checks  [numChecks]byte
 }
 
-func (s *sight) append(dst []byte) []byte {
+func (s *fingerprint) append(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, s.id)
 	dst = binary.BigEndian.AppendUint64(dst, s.content)
 	dst = append(dst, s.codes)
 	return append(dst, s.checks[:]...)
 }
 
-func readSight(b []byte) (s sight) {
+func readFingerprint(b []byte) (s fingerprint) {
 	s.id = binary.BigEndian.Uint64(b)
 	s.content = binary.BigEndian.Uint64(b[8:])
 	s.codes = b[16]
-	copy(s.checks[:], b[17:sightBytes])
+	copy(s.checks[:], b[17:fingerprintBytes])
 	return s
 }
 
-// Verdicts and actions that a sight can name; others are known to have changed, but not from what.
+// Verdicts and actions that a fingerprint can name; others are known to have changed, but not from what.
 var (
 	verdictCodes = [...]string{"", "MAL", "BLK", "SUS", "SPM", "CLN"}
 	actionCodes  = [...]string{"", "Delivered", "Scanned", "Quarantined", "Released", "Blocked"}
@@ -61,8 +61,8 @@ func codeOf(verdict, action string) byte {
 	return byte(max(v, 0)<<4 | max(a, 0))
 }
 
-func (s *sight) verdict() string { return at(verdictCodes[:], int(s.codes>>4)) }
-func (s *sight) action() string  { return at(actionCodes[:], int(s.codes&15)) }
+func (s *fingerprint) verdict() string { return at(verdictCodes[:], int(s.codes>>4)) }
+func (s *fingerprint) action() string  { return at(actionCodes[:], int(s.codes&15)) }
 
 func at(list []string, i int) string {
 	if i < len(list) {
@@ -71,24 +71,24 @@ func at(list []string, i int) string {
 	return ""
 }
 
-// sighter makes sights of scans. For one goroutine.
-type sighter struct {
+// fingerprinter makes fingerprints of scans. For one goroutine.
+type fingerprinter struct {
 	ignored map[string]bool
 	members []jsonscan.Member
 	nested  []jsonscan.Member
 	buf     []byte
 }
 
-func newSighter(ignored []string) *sighter {
-	s := &sighter{ignored: make(map[string]bool, len(ignored))}
+func newFingerprinter(ignored []string) *fingerprinter {
+	s := &fingerprinter{ignored: make(map[string]bool, len(ignored))}
 	for _, name := range ignored {
 		s.ignored[name] = true
 	}
 	return s
 }
 
-// see makes the sight of a scan. The order of its members does not count. What is no JSON object is known by its text.
-func (g *sighter) see(raw string) (s sight) {
+// fingerprint makes the fingerprint of a scan. The order of its members does not count. What is no JSON object is known by its text.
+func (g *fingerprinter) fingerprint(raw string) (s fingerprint) {
 	var err error
 	if g.members, _, err = jsonscan.Members(g.members[:0], raw); err != nil {
 		s.content = g.hash("", raw)
@@ -150,7 +150,7 @@ func (g *sighter) see(raw string) (s sight) {
 }
 
 // ignoresIn reports whether a field of the named object is ignored.
-func (g *sighter) ignoresIn(name string) bool {
+func (g *fingerprinter) ignoresIn(name string) bool {
 	for ignored := range g.ignored {
 		if strings.HasPrefix(ignored, name) && strings.HasPrefix(ignored[len(name):], ".") {
 			return true
@@ -173,7 +173,7 @@ func checkOf(name string) int {
 }
 
 // hash is 64 bits of the SHA-256: a sender who chooses a subject must not be able to make two scans look alike.
-func (g *sighter) hash(name, value string) uint64 {
+func (g *fingerprinter) hash(name, value string) uint64 {
 	g.buf = append(g.buf[:0], name...)
 	g.buf = append(g.buf, 0)
 	g.buf = append(g.buf, value...)
@@ -186,81 +186,4 @@ func first(a, b string) string {
 		return a
 	}
 	return b
-}
-
-// hasMember reports whether a scan has a member of its own of a name, or may have, where it is broken inside. That the name
-// stands anywhere in it says nothing: a mail may have it as its subject.
-func hasMember(raw, name string) bool {
-	members, _, err := jsonscan.Members(nil, raw)
-	return err != nil || slices.ContainsFunc(members, func(m jsonscan.Member) bool { return m.Key() == name })
-}
-
-// changeMember is the name under which a scan that comes again says what moved.
-const changeMember = "change"
-
-// withChange adds to a scan what moved since it was seen as before:
-//
-//	"change":{"fields":["verbose_verdict"],"previous":{"Verdict":"SUS"}}
-func withChange(raw string, before, now *sight) string {
-	begin, end := strings.IndexByte(raw, '{'), strings.LastIndexByte(raw, '}')
-	if begin < 0 || end < begin { // no object, which has no place for it
-		return raw
-	}
-	b := make([]byte, 0, len(raw)+128)
-	b = append(b, strings.TrimRight(raw[:end], " \t\r\n")...)
-	if b[len(b)-1] != '{' {
-		b = append(b, ',')
-	}
-	name := changeMember
-	if hasMember(raw, name) { // the API may begin to have one of its own
-		name = "siem_" + name
-	}
-	b = append(b, `"`+name+`":{"fields":[`...)
-	n := 0
-	field := func(name string) {
-		if n++; n > 1 {
-			b = append(b, ',')
-		}
-		b = jsonscan.AppendQuoted(b, name)
-	}
-	moved := func(name string) bool {
-		i := checkOf(name)
-		return before.checks[i] != now.checks[i]
-	}
-	for _, name := range trackedFields {
-		switch {
-		case moved(name):
-			field(name)
-		case name == "verbose_verdict" && before.verdict() != now.verdict() && !moved("root_scan_summary"), // the codes are exact
-			name == "verbose_action" && before.action() != now.action():
-			field(name)
-		}
-	}
-	if before.checks[numChecks-1] != now.checks[numChecks-1] || n == 0 {
-		field(otherField)
-	}
-	b = append(b, ']')
-	verdict, action := before.verdict(), before.action()
-	if verdict == now.verdict() {
-		verdict = ""
-	}
-	if action == now.action() {
-		action = ""
-	}
-	if verdict != "" || action != "" {
-		b = append(b, `,"previous":{`...)
-		if verdict != "" {
-			b = append(b, `"Verdict":`...)
-			b = jsonscan.AppendQuoted(b, verdict)
-		}
-		if action != "" {
-			if verdict != "" {
-				b = append(b, ',')
-			}
-			b = append(b, `"Action":`...)
-			b = jsonscan.AppendQuoted(b, action)
-		}
-		b = append(b, '}')
-	}
-	return string(append(append(b, '}'), raw[end:]...))
 }
