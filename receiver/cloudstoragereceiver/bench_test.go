@@ -40,14 +40,14 @@ func BenchmarkRead(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			next := &discard{}
 			c := readerOf(b, storedBucket{content: []byte(content)}, next)
-			_, err := c.read(context.Background(), bucket.Object{Key: "trail.json.gz"}, reading{})
+			_, err := c.read(context.Background(), bucket.Object{Key: "trail.json.gz"}, readMode{})
 			require.NoError(b, err)
 			require.EqualValues(b, records, next.records.Load())
 			b.SetBytes(int64(text.Len()))
 			b.ReportAllocs()
 			began := measure.CPU(b)
 			for b.Loop() {
-				if _, err := c.read(context.Background(), bucket.Object{Key: "trail.json.gz"}, reading{}); err != nil {
+				if _, err := c.read(context.Background(), bucket.Object{Key: "trail.json.gz"}, readMode{}); err != nil {
 					b.Fatal(err)
 				}
 			}

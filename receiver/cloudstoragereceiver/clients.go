@@ -108,5 +108,5 @@ func (c *Config) formatOf(key string) string {
 			break
 		}
 	}
-	return plain(format)
+	return coreFormat(format)
 }

@@ -64,8 +64,8 @@ func (l *listed) Close() error {
 	return l.raw.Close()
 }
 
-// witness sees what is read of one object, for the checker: the hash of a log file, the content of a digest.
-type witness struct {
+// digestInput gathers what the checker needs to know of one object while it is read: the hash of a log file, the content of a digest.
+type digestInput struct {
 	checker *digest.Checker
 	bucket  string
 	key     string
@@ -73,35 +73,35 @@ type witness struct {
 	content *bytes.Buffer // of a digest
 }
 
-// newWitness is nil for all objects but CloudTrail's.
-func (c *cloudStorage) newWitness(o bucket.Object) *witness {
+// newDigestInput is nil for all objects but CloudTrail's.
+func (c *cloudStorage) newDigestInput(o bucket.Object) *digestInput {
 	if c.checker == nil {
 		return nil
 	}
-	w := &witness{checker: c.checker, bucket: o.Bucket, key: o.Key}
-	if w.bucket == "" {
-		w.bucket = c.bucket.Name()
+	d := &digestInput{checker: c.checker, bucket: o.Bucket, key: o.Key}
+	if d.bucket == "" {
+		d.bucket = c.bucket.Name()
 	}
 	switch {
 	case digest.IsDigest(o.Key):
-		w.content = &bytes.Buffer{}
+		d.content = &bytes.Buffer{}
 	case digest.IsLogFile(o.Key):
-		w.sum = sha256.New()
+		d.sum = sha256.New()
 	default:
 		return nil
 	}
-	return w
+	return d
 }
 
-// of is r with the witness looking on.
-func (w *witness) of(r io.Reader) io.Reader {
+// tee returns a reader of r that also feeds the input. A nil input returns r itself.
+func (d *digestInput) tee(r io.Reader) io.Reader {
 	switch {
-	case w == nil:
+	case d == nil:
 		return r
-	case w.sum != nil:
-		return io.TeeReader(r, w.sum)
+	case d.sum != nil:
+		return io.TeeReader(r, d.sum)
 	}
-	return io.TeeReader(r, &limitedBuffer{w.content})
+	return io.TeeReader(r, &limitedBuffer{d.content})
 }
 
 // limitedBuffer keeps one byte more than a digest may have.
@@ -114,19 +114,19 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// testify says what was seen of an object that was read whole: a log file's hash to the checker, and what is wrong with a
-// digest as findings to the pipeline.
-func (r *objectReader) testify(ctx context.Context) error {
-	w := r.witness
-	if w == nil {
+// checkDigest is called when the object was read whole. It tells the checker the hash of a log file, and delivers what is wrong with a
+// digest as findings.
+func (r *objectReader) checkDigest(ctx context.Context) error {
+	d := r.digestInput
+	if d == nil {
 		return nil
 	}
-	if w.sum != nil {
-		w.checker.LogFile(w.bucket, w.key, digest.Sum(w.sum.Sum(nil)))
+	if d.sum != nil {
+		d.checker.LogFile(d.bucket, d.key, digest.Sum(d.sum.Sum(nil)))
 		return nil
 	}
-	problems, err := w.checker.Check(ctx, digest.Object{
-		Bucket: w.bucket, Object: w.key, Content: w.content.Bytes(), Signature: r.raw.Metadata()["signature"],
+	problems, err := d.checker.Check(ctx, digest.Object{
+		Bucket: d.bucket, Object: d.key, Content: d.content.Bytes(), Signature: r.raw.Metadata()["signature"],
 	})
 	if err != nil {
 		return fmt.Errorf("check of the digest: %w", err)

@@ -1,6 +1,7 @@
-// Package cloudstoragereceiver reads objects of Amazon S3, Azure Blob Storage and Google Cloud Storage into records, told of
-// them by a queue or by listing. A message is deleted, and a checkpoint moves, only when the pipeline has taken every
-// record.
+// Package cloudstoragereceiver reads logs and findings from objects in Amazon S3, Azure Blob Storage and Google Cloud Storage.
+//
+// A queue of notifications, or a listing, tells it of new objects. It deletes a message, or moves a checkpoint, only after the pipeline
+// has taken every record.
 package cloudstoragereceiver
 
 //go:generate mdatagen metadata.yaml

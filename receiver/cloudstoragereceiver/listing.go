@@ -36,13 +36,13 @@ type failedObject struct {
 }
 
 // checkpoint is where the listing is. Keys are listed in their order and not by date, so there is no last key behind
-// which all is new. What is through is known by date (everything before Watermark), by content (the objects seen since) and,
+// which all is new. What is done is known by date (everything before Watermark), by content (the objects seen since) and,
 // while a listing is under way, by page (everything before Token).
 type checkpoint struct {
 	// Scope is what was listed, and Start from when on: a checkpoint says nothing of what is beyond.
 	Scope string    `json:"scope"`
 	Start time.Time `json:"start"`
-	// Watermark: all objects dated before it are through.
+	// Watermark: all objects dated before it are done.
 	Watermark time.Time `json:"watermark"`
 	// Began is when the listing under way began, zero when none is; Token is where its next page begins.
 	Began time.Time `json:"began"`
@@ -137,7 +137,7 @@ func (l *listing) touch() {
 	}
 }
 
-func (l *listing) mark(slot int64, o *bucket.Object) {
+func (l *listing) addSeen(slot int64, o *bucket.Object) {
 	set := l.slots[slot]
 	if set == nil {
 		set = map[seen]struct{}{}
@@ -147,7 +147,7 @@ func (l *listing) mark(slot int64, o *bucket.Object) {
 	l.dirty[slot] = true
 }
 
-func (l *listing) has(slot int64, o *bucket.Object) bool {
+func (l *listing) hasSeen(slot int64, o *bucket.Object) bool {
 	_, ok := l.slots[slot][seenOf(o)]
 	return ok
 }
@@ -165,7 +165,7 @@ func (s *state) adopt(scope string, start time.Time) (anew bool) {
 		}
 		l.checkpoint = checkpoint{Failed: map[string]*failedObject{}}
 	}
-	if l.Scope == "" || start.After(l.Watermark) { // what is left out from here on is not through
+	if l.Scope == "" || start.After(l.Watermark) { // what is left out from here on is not done
 		l.Start = start
 	}
 	l.Scope, l.changed = scope, true
@@ -173,7 +173,7 @@ func (s *state) adopt(scope string, start time.Time) (anew bool) {
 }
 
 // begin begins a listing, or goes on with the one that was under way, and returns its next page's token and the date before
-// which objects are through.
+// which objects are done.
 func (s *state) begin() (token string, since time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,31 +184,31 @@ func (s *state) begin() (token string, since time.Time) {
 	return l.Token, l.Watermark
 }
 
-// through reports whether an object of the listing needs no more reading.
-func (s *state) through(o *bucket.Object) bool {
+// isDone reports whether an object of the listing needs no more reading.
+func (s *state) isDone(o *bucket.Object) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, failed := s.listing.Failed[o.Key]
-	return failed || s.listing.has(pageSlot, o) || s.listing.has(slotOf(o), o)
+	return failed || s.listing.hasSeen(pageSlot, o) || s.listing.hasSeen(slotOf(o), o)
 }
 
-// markThrough remembers an object that was delivered. One whose date the next listing looks at again is remembered by its date;
-// every other one only until its page is through.
-func (s *state) markThrough(o *bucket.Object, overlap time.Duration) {
+// markDone remembers an object that was delivered. One whose date the next listing looks at again is remembered by its date;
+// every other one only until its page is done.
+func (s *state) markDone(o *bucket.Object, overlap time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := &s.listing
 	if o.Modified.Before(l.Began.Add(-overlap)) {
-		l.mark(pageSlot, o)
+		l.addSeen(pageSlot, o)
 	} else {
-		l.mark(slotOf(o), o)
+		l.addSeen(slotOf(o), o)
 	}
 	delete(l.Failed, o.Key)
 	l.changed = true
 	s.progressed()
 }
 
-// endPage moves the checkpoint to the next page; with none the listing is through.
+// endPage moves the checkpoint to the next page; with none the listing is done.
 func (s *state) endPage(next string, overlap time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

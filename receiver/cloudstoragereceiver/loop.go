@@ -22,8 +22,8 @@ func (c *Config) refuseLoop() error {
 	return nil
 }
 
-// own reports whether this collector may have written the object.
-func (c *Config) own(o bucket.Object) bool {
+// mayHaveWritten reports whether this collector may have written the object.
+func (c *Config) mayHaveWritten(o bucket.Object) bool {
 	if !c.S3.HasValue() {
 		return false
 	}

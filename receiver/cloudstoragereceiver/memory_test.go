@@ -113,7 +113,7 @@ func TestMemoryOfALargeFile(t *testing.T) {
 	}}
 	c := readerOf(t, trailBucket{records}, next)
 	began := time.Now()
-	_, err := c.read(context.Background(), bucket.Object{Key: "trail.json.gz"}, reading{})
+	_, err := c.read(context.Background(), bucket.Object{Key: "trail.json.gz"}, readMode{})
 	took := time.Since(began)
 	require.NoError(t, err)
 	require.Greater(t, batches, 100)

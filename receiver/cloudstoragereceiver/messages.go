@@ -48,7 +48,7 @@ func (c *cloudStorage) handle(ctx context.Context, m queue.Message) queue.Verdic
 	ids := make([]string, 0, len(n.Objects))
 	for _, o := range n.Objects {
 		ids = append(ids, objectID(c.bucket, o))
-		err := c.readPatiently(ctx, o, reading{remember: len(n.Objects) > 1})
+		err := c.readPatiently(ctx, o, readMode{keepProgress: len(n.Objects) > 1})
 		if ctx.Err() != nil {
 			return queue.Verdict{} // somebody else goes on, or we later
 		}
@@ -75,11 +75,11 @@ const (
 )
 
 // readPatiently reads an object, and waits where the store is away.
-func (c *cloudStorage) readPatiently(ctx context.Context, o bucket.Object, how reading) error {
+func (c *cloudStorage) readPatiently(ctx context.Context, o bucket.Object, mode readMode) error {
 	began := time.Now()
 	failures := backoff.Backoff{First: firstAwayDelay, Max: maxAwayDelay}
 	for {
-		_, err := c.read(ctx, o, how)
+		_, err := c.read(ctx, o, mode)
 		if outcomeOf(err) != outcome(bucket.Unavailable) || time.Since(began) > maxAway {
 			return err
 		}
@@ -106,8 +106,8 @@ func (c *cloudStorage) failed(ctx context.Context, m queue.Message, kind notice.
 	}
 	err := errors.Join(failures...)
 	fields := []zap.Field{zap.String("queue", c.queue.Name()), zap.String("message", m.ID), zap.Int("tries", tries), zap.Error(err)}
-	own := !slices.ContainsFunc(failures, func(err error) bool { return !c.ofObject(err) })
-	if own && c.cfg.MaxTries > 0 && tries >= c.cfg.MaxTries {
+	aboutObjects := !slices.ContainsFunc(failures, func(err error) bool { return !c.concernsOneObject(err) })
+	if aboutObjects && c.cfg.MaxTries > 0 && tries >= c.cfg.MaxTries {
 		if refused := c.giveUp(ctx, string(m.Body), fmt.Errorf("given up after %d tries: %w", tries, err)); refused == nil {
 			c.set.Logger.Error("Message given up; it went on as an invalid record", fields...)
 			c.state.forgetTries(m.ID)
@@ -117,15 +117,15 @@ func (c *cloudStorage) failed(ctx context.Context, m queue.Message, kind notice.
 	}
 	delay := c.retryDelay(tries)
 	c.set.Logger.Warn("Message not finished; it comes again", append(fields, zap.Duration("in", delay))...)
-	if !own {
+	if !aboutObjects {
 		c.status.failed(err)
 	}
 	c.countMessage(ctx, kind, verdictRetried)
 	return queue.Verdict{Delay: delay}
 }
 
-// ofObject reports whether an error is about one object, and not about all of them: only then are tries worth counting.
-func (c *cloudStorage) ofObject(err error) bool {
+// concernsOneObject reports whether an error is about one object, and not about all of them: only then are tries worth counting.
+func (c *cloudStorage) concernsOneObject(err error) bool {
 	var notice *noticeError
 	if errors.As(err, &notice) {
 		return true

@@ -29,14 +29,14 @@ const (
 	outcomeRefused    outcome = "refused" // by the pipeline, for good
 )
 
-// reading says how an object is to be read.
-type reading struct {
-	// remember keeps the progress of an object that is through, since its message names others that are not yet.
-	remember bool
-	// later says that the object will be listed again: a record that is torn at the end of one that grows is left for then.
-	later bool
-	// settled is the date before which nothing grows any more.
-	settled time.Time
+// readMode says how an object is to be read.
+type readMode struct {
+	// keepProgress keeps the progress of an object that is done, since its message names others that are not yet.
+	keepProgress bool
+	// listedAgain says that the object will be listed again: a record that is torn at the end of a growing object is left for then.
+	listedAgain bool
+	// stableBefore is the date before which no object grows any more.
+	stableBefore time.Time
 }
 
 var (
@@ -47,10 +47,10 @@ var (
 
 // read delivers all records of an object that are not delivered yet, and reports what became of it. torn says that a record
 // at its end was left for later. An error with ctx ended says nothing of the object.
-func (c *cloudStorage) read(ctx context.Context, o bucket.Object, how reading) (torn bool, err error) {
-	torn, err = c.deliver(ctx, o, how)
+func (c *cloudStorage) read(ctx context.Context, o bucket.Object, mode readMode) (torn bool, err error) {
+	torn, err = c.deliver(ctx, o, mode)
 	if errors.Is(err, errDifferent) { // once: from the beginning there is nothing to differ from
-		torn, err = c.deliver(ctx, o, how)
+		torn, err = c.deliver(ctx, o, mode)
 	}
 	if ctx.Err() != nil {
 		return torn, err
@@ -104,11 +104,11 @@ func (c *cloudStorage) wanted(o bucket.Object) bool {
 		}
 		return false
 	}
-	return strings.HasPrefix(o.Key, c.cfg.prefix()) && !o.IsFolder() && !c.cfg.own(o)
+	return strings.HasPrefix(o.Key, c.cfg.prefix()) && !o.IsFolder() && !c.cfg.mayHaveWritten(o)
 }
 
 // deliver reads an object from where its progress is.
-func (c *cloudStorage) deliver(ctx context.Context, o bucket.Object, how reading) (torn bool, err error) {
+func (c *cloudStorage) deliver(ctx context.Context, o bucket.Object, mode readMode) (torn bool, err error) {
 	if !c.wanted(o) {
 		return false, errSkipped
 	}
@@ -138,7 +138,7 @@ func (c *cloudStorage) deliver(ctx context.Context, o bucket.Object, how reading
 	if known && p.Done && p.ETag != "" && p.ETag == raw.Object().ETag { // CloudTrail's notifications have no ETag to tell by
 		return false, errDone
 	}
-	r := &objectReader{c: c, id: id, how: how, raw: raw, object: raw.Object(), base: p.Offset, begun: p}
+	r := &objectReader{c: c, id: id, mode: mode, raw: raw, object: raw.Object(), base: p.Offset, begun: p}
 	return r.read(ctx)
 }
 
@@ -153,13 +153,13 @@ func created(o bucket.Object) int64 {
 type objectReader struct {
 	c      *cloudStorage
 	id     string
-	how    reading
+	mode   readMode
 	raw    *bucket.Reader
 	object bucket.Object // as the store says
 	base   int64         // where raw begins
 	begun  progress      // of an earlier try
 
-	witness *witness // nil for most
+	digestInput *digestInput // nil for most
 
 	batch  batch
 	sum    xxhash.Digest // of all texts from the beginning
@@ -184,9 +184,9 @@ func (r *objectReader) read(ctx context.Context) (torn bool, err error) {
 	format := r.c.cfg.formatOf(r.object.Key)
 	r.batch = batch{c: r.c, format: format, address: r.c.bucket.URL(r.object), received: r.c.state.now()}
 	if r.base == 0 {
-		r.witness = r.c.newWitness(r.object)
+		r.digestInput = r.c.newDigestInput(r.object)
 	}
-	counted := &counter{r: r.witness.of(plain)}
+	counted := &counter{r: r.digestInput.tee(plain)}
 	err = payload.Cut(counted, payload.Options{Format: format, Fields: r.begun.Fields, ScanEnds: true}, func(item payload.Item) error {
 		return r.add(ctx, item)
 	})
@@ -208,10 +208,10 @@ func (r *objectReader) read(ctx context.Context) (torn bool, err error) {
 		}
 		return false, err
 	}
-	if err := r.testify(ctx); err != nil {
+	if err := r.checkDigest(ctx); err != nil {
 		return false, err
 	}
-	r.through(ctx)
+	r.finish(ctx)
 	return r.torn, nil
 }
 
@@ -259,7 +259,7 @@ func (r *objectReader) addScanEnd(ctx context.Context, item payload.Item) error 
 
 // mayGrow says that more may be appended, and that the object will be looked at again then.
 func (r *objectReader) mayGrow() bool {
-	return r.object.Grows && r.how.later && r.object.Modified.After(r.how.settled)
+	return r.object.Grows && r.mode.listedAgain && r.object.Modified.After(r.mode.stableBefore)
 }
 
 // flush delivers the batch and remembers how far that is.
@@ -285,10 +285,10 @@ func (r *objectReader) progress() progress {
 	return p
 }
 
-// through ends an object of which every record is delivered. What may change or has to be known later is kept.
-func (r *objectReader) through(ctx context.Context) {
+// finish ends an object of which every record is delivered. What may change or has to be known later is kept.
+func (r *objectReader) finish(ctx context.Context) {
 	// Azure's services also write block blobs anew, longer each time.
-	if r.how.remember || r.how.later && (r.object.Grows || r.c.cfg.AzureBlob.HasValue()) {
+	if r.mode.keepProgress || r.mode.listedAgain && (r.object.Grows || r.c.cfg.AzureBlob.HasValue()) {
 		p := r.progress()
 		p.Done = !r.torn
 		r.c.state.set(r.id, p)

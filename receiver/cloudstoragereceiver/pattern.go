@@ -29,8 +29,8 @@ func matches(pattern, key string) bool {
 	}
 }
 
-// plain is the format as the core has it: "" where each record's own is to be found out.
-func plain(name string) string {
+// coreFormat is the format as the core has it: "" where each record's own is to be found out.
+func coreFormat(name string) string {
 	if name == format.Auto {
 		return ""
 	}

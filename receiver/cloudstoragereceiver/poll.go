@@ -90,13 +90,13 @@ func (p *poller) page(ctx context.Context, page []bucket.Object, since time.Time
 	defer readers.Wait()
 	for i := range page {
 		o := &page[i]
-		if o.Modified.Before(since) || !p.c.wanted(*o) || p.c.state.through(o) {
+		if o.Modified.Before(since) || !p.c.wanted(*o) || p.c.state.isDone(o) {
 			continue
 		}
 		if o.Archived { // there may be millions, and no try reads them
 			p.c.countObject(ctx, outcome(bucket.Archived))
 			p.c.totals.archived.Add(1)
-			p.c.state.markThrough(o, p.cfg.Overlap)
+			p.c.state.markDone(o, p.cfg.Overlap)
 			continue
 		}
 		select {
@@ -108,7 +108,7 @@ func (p *poller) page(ctx context.Context, page []bucket.Object, since time.Time
 		}
 		readers.Go(func() {
 			defer func() { <-slots }()
-			if err := p.one(ctx, o); err != nil {
+			if err := p.readObject(ctx, o); err != nil {
 				stop(err)
 			}
 		})
@@ -117,19 +117,19 @@ func (p *poller) page(ctx context.Context, page []bucket.Object, since time.Time
 	return context.Cause(ctx)
 }
 
-// one reads an object. Its error is about all objects.
-func (p *poller) one(ctx context.Context, o *bucket.Object) error {
+// readObject reads an object. Its error is about all objects.
+func (p *poller) readObject(ctx context.Context, o *bucket.Object) error {
 	s := p.c.state
-	torn, err := p.c.read(ctx, *o, reading{later: true, settled: s.now().Add(-p.cfg.Overlap)})
+	torn, err := p.c.read(ctx, *o, readMode{listedAgain: true, stableBefore: s.now().Add(-p.cfg.Overlap)})
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err == nil:
 		if !torn {
-			s.markThrough(o, p.cfg.Overlap)
+			s.markDone(o, p.cfg.Overlap)
 		}
 		return nil
-	case !p.c.ofObject(err):
+	case !p.c.concernsOneObject(err):
 		return err
 	}
 	tries := s.fail(o, p.c.retryDelay)
@@ -145,7 +145,7 @@ func (p *poller) one(ctx context.Context, o *bucket.Object) error {
 		return err
 	}
 	p.c.set.Logger.Error("Object given up; it went on as an invalid record", fields...)
-	s.markThrough(o, p.cfg.Overlap)
+	s.markDone(o, p.cfg.Overlap)
 	return nil
 }
 
@@ -153,7 +153,7 @@ func (p *poller) one(ctx context.Context, o *bucket.Object) error {
 func (p *poller) retry(ctx context.Context) error {
 	due := p.c.state.due()
 	for i := range due {
-		if err := p.one(ctx, &due[i]); err != nil {
+		if err := p.readObject(ctx, &due[i]); err != nil {
 			return err
 		}
 	}

@@ -26,10 +26,10 @@ const (
 	// flushInterval and flushObjects say when the state is written, by whichever comes first. They bound what a crash repeats.
 	flushInterval = time.Second
 	flushObjects  = 100
-	// keepProgress is how long the progress of an object is kept that is not finished: as long as a queue keeps a message.
-	keepProgress = 14 * 24 * time.Hour
-	// keepDone is how long it is kept of one that is finished: what is appended to by the hour is not appended to after so long.
-	keepDone = 24 * time.Hour
+	// progressLifetime is how long the progress of an object is kept that is not finished: as long as a queue keeps a message.
+	progressLifetime = 14 * 24 * time.Hour
+	// doneLifetime is how long it is kept of one that is finished: what is appended to by the hour is not appended to after so long.
+	doneLifetime = 24 * time.Hour
 	// maxProgress bounds how many objects have a progress. Beyond it the oldest are forgotten, and read from the beginning.
 	maxProgress = 10_000
 )
@@ -61,7 +61,7 @@ type state struct {
 	dirty   bool           // objects
 	listing listing
 
-	unwritten int           // objects that are through since the last write
+	unwritten int           // objects that are done since the last write
 	wake      chan struct{} // written to when there are many
 
 	writing sync.Mutex // one flush at a time
@@ -131,10 +131,10 @@ func (s *state) changes() ([]*storage.Operation, error) {
 
 // prune drops what nobody will ask for.
 func (s *state) prune() {
-	oldest := s.now().Add(-keepProgress).Unix()
+	oldest := s.now().Add(-progressLifetime).Unix()
 	for len(s.objects) > 0 {
 		for id, p := range s.objects {
-			if p.At < oldest || p.Done && p.At < s.now().Add(-keepDone).Unix() {
+			if p.At < oldest || p.Done && p.At < s.now().Add(-doneLifetime).Unix() {
 				delete(s.objects, id)
 			}
 		}
@@ -175,7 +175,7 @@ func (s *state) progressed() {
 	}
 }
 
-// forget drops the progress of objects that are through.
+// forget drops the progress of objects that are done.
 func (s *state) forget(ids ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -46,7 +46,7 @@ func readEnvelope(body []byte) (e envelope, err error) {
 			e.hasMore = more == nil || *more
 		case "results":
 			if e.isList {
-				return e, badPage("results appears twice")
+				return e, badPage("results stands twice")
 			}
 			e.isList = true
 			if e.results, err = readResults(d); err != nil {

@@ -71,7 +71,7 @@ func (q *pubSub) Receive(ctx context.Context, concurrency int, handle Handler, r
 			if !working.Swap(true) {
 				report(nil)
 			}
-			q.one(ctx, m, handle)
+			q.handleMessage(ctx, m, handle)
 		})
 		if err == nil {
 			return
@@ -84,7 +84,7 @@ func (q *pubSub) Receive(ctx context.Context, concurrency int, handle Handler, r
 	}
 }
 
-func (q *pubSub) one(ctx context.Context, m *pubsub.Message, handle Handler) {
+func (q *pubSub) handleMessage(ctx context.Context, m *pubsub.Message, handle Handler) {
 	tries := 0
 	if m.DeliveryAttempt != nil { // only of subscriptions with a dead-letter policy
 		tries = *m.DeliveryAttempt

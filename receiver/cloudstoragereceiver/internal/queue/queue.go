@@ -49,12 +49,12 @@ type leased struct {
 
 // puller is a queue that has to be asked.
 type puller struct {
-	name    string
-	lease   time.Duration // of a new message
-	batch   int           // messages that one request can bring
-	maxIdle time.Duration // between requests that bring nothing; 0 where the request itself waits
-	pull    func(ctx context.Context, n int) ([]leased, error)
-	lost    func(error) bool // whether an error of extend says that the lease is gone for good
+	name       string
+	lease      time.Duration // of a new message
+	perRequest int           // messages that one request can bring
+	maxIdle    time.Duration // between requests that bring nothing; 0 where the request itself waits
+	pull       func(ctx context.Context, n int) ([]leased, error)
+	lost       func(error) bool // whether an error of extend says that the lease is gone for good
 }
 
 const (
@@ -71,7 +71,7 @@ const (
 func (p *puller) Receive(ctx context.Context, concurrency int, handle Handler, report func(error)) {
 	slots := make(chan struct{}, concurrency)
 	var pullers sync.WaitGroup
-	for range (concurrency + p.batch - 1) / p.batch {
+	for range (concurrency + p.perRequest - 1) / p.perRequest {
 		pullers.Go(func() { p.run(ctx, slots, handle, report) })
 	}
 	pullers.Wait()
@@ -83,7 +83,7 @@ func (p *puller) run(ctx context.Context, slots chan struct{}, handle Handler, r
 	failures := backoff.Backoff{First: firstBackoff, Max: maxBackoff}
 	idle := backoff.Backoff{First: firstBackoff, Max: p.maxIdle}
 	for ctx.Err() == nil {
-		n := p.take(ctx, slots)
+		n := p.acquireSlots(ctx, slots)
 		messages, err := p.pull(ctx, n)
 		for range n - len(messages) {
 			<-slots
@@ -91,7 +91,7 @@ func (p *puller) run(ctx context.Context, slots chan struct{}, handle Handler, r
 		for i := range messages {
 			handlers.Go(func() {
 				defer func() { <-slots }()
-				p.one(ctx, &messages[i], handle)
+				p.handleMessage(ctx, &messages[i], handle)
 			})
 		}
 		switch {
@@ -113,15 +113,15 @@ func (p *puller) run(ctx context.Context, slots chan struct{}, handle Handler, r
 	}
 }
 
-// take waits for one slot and takes up to a batch of those that are free.
-func (p *puller) take(ctx context.Context, slots chan struct{}) (n int) {
+// acquireSlots waits for one slot and takes more that are free, up to what one request can bring.
+func (p *puller) acquireSlots(ctx context.Context, slots chan struct{}) (n int) {
 	select {
 	case slots <- struct{}{}:
 		n = 1
 	case <-ctx.Done():
 		return 0
 	}
-	for ; n < p.batch; n++ {
+	for ; n < p.perRequest; n++ {
 		select {
 		case slots <- struct{}{}:
 		default:
@@ -131,8 +131,8 @@ func (p *puller) take(ctx context.Context, slots chan struct{}) (n int) {
 	return n
 }
 
-// one has a message handled and ends its lease.
-func (p *puller) one(ctx context.Context, m *leased, handle Handler) {
+// handleMessage has a message handled and ends its lease.
+func (p *puller) handleMessage(ctx context.Context, m *leased, handle Handler) {
 	working, stop := context.WithCancel(ctx)
 	var extending sync.WaitGroup
 	extending.Go(func() { p.extend(working, stop, m) })

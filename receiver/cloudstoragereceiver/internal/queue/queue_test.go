@@ -31,7 +31,7 @@ func newFake(messages ...string) *fake {
 }
 
 func (f *fake) puller(batch int) *puller {
-	return &puller{name: "fake", lease: 300 * time.Millisecond, batch: batch, maxIdle: 10 * time.Millisecond,
+	return &puller{name: "fake", lease: 300 * time.Millisecond, perRequest: batch, maxIdle: 10 * time.Millisecond,
 		lost: func(err error) bool { return errors.Is(err, errLost) },
 		pull: func(_ context.Context, n int) (out []leased, err error) {
 			f.mu.Lock()

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	sqsBatch = 10               // what SQS hands out at once at most
-	sqsWait  = 20 * time.Second // the longest poll: fewest requests that bring nothing
+	sqsPerRequest = 10               // what SQS hands out at once at most
+	sqsWait       = 20 * time.Second // the longest poll: fewest requests that bring nothing
 )
 
 // SQSOptions say which queue and as whom.
@@ -41,7 +41,7 @@ func NewSQS(ctx context.Context, opts SQSOptions) (Queue, error) {
 			o.BaseEndpoint = aws.String(opts.Endpoint)
 		}
 	})
-	q := &sqsQueue{puller{name: opts.QueueURL, lease: opts.VisibilityTimeout, batch: sqsBatch, lost: sqsLost}}
+	q := &sqsQueue{puller{name: opts.QueueURL, lease: opts.VisibilityTimeout, perRequest: sqsPerRequest, lost: sqsLost}}
 	q.pull = func(ctx context.Context, n int) ([]leased, error) {
 		out, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 			QueueUrl: &opts.QueueURL, MaxNumberOfMessages: int32(n), WaitTimeSeconds: int32(sqsWait / time.Second),

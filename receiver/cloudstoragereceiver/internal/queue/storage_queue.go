@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	storageQueueBatch = 32 // what the service hands out at once at most
+	storageQueuePerRequest = 32 // what the service hands out at once at most
 	// storageQueueIdle is the longest wait between requests that bring nothing: the service has no long poll.
 	storageQueueIdle = 10 * time.Second
 )
@@ -49,7 +49,7 @@ func NewStorageQueue(opts StorageQueueOptions) (Queue, error) {
 	}
 	name, _, _ := strings.Cut(client.URL(), "?")
 	q := &storageQueue{puller{
-		name: name, lease: opts.VisibilityTimeout, batch: storageQueueBatch, maxIdle: storageQueueIdle, lost: storageQueueLost,
+		name: name, lease: opts.VisibilityTimeout, perRequest: storageQueuePerRequest, maxIdle: storageQueueIdle, lost: storageQueueLost,
 	}}
 	seconds := int32(opts.VisibilityTimeout / time.Second)
 	q.pull = func(ctx context.Context, n int) ([]leased, error) {
