@@ -1,5 +1,6 @@
-// Quickstart runs the collector on examples/quickstart.yaml, posts the corpus and a few findings that people have decided
-// about, and shows what comes out. It is what `make run` starts, at the root of the checkout.
+// Command quickstart starts the collector with the example configuration, posts sample records to it and shows what it delivers.
+//
+// `make run` starts it, at the root of the checkout.
 package main
 
 import (
@@ -91,12 +92,12 @@ func run(binary, configFile, testdata string, once bool) (err error) {
 	if err := send(cfg, posts); err != nil {
 		return err
 	}
-	s, err := settle(ctx, cfg, collector, listener, posts)
+	o, err := awaitRecords(ctx, cfg, collector, listener, posts)
 	if err != nil {
 		return err
 	}
-	problems := s.problems()
-	s.print(cfg)
+	problems := o.problems()
+	o.print(cfg)
 	for _, p := range problems {
 		fmt.Println("PROBLEM", p)
 	}

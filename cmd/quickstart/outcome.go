@@ -22,34 +22,34 @@ const (
 	metricSent    = "otelcol_exporter_sent_log_records"
 )
 
-// sight is what came out, beside what was to.
-type sight struct {
+// outcome is what came out of the collector, and what was expected to.
+type outcome struct {
 	expected []harness.Expected
 	objects  []harness.Object // of the whole directory, earlier runs included
-	ours     []harness.Object // those that hold records of this run
+	thisRun  []harness.Object // those that hold records of this run
 	messages []string
 	framing  []error
 	metrics  harness.Metrics
 }
 
-// settle looks again and again until everything expected has arrived, or it has taken too long.
-func settle(ctx context.Context, cfg config, collector *harness.Collector, listener *harness.Listener, posts []post) (*sight, error) {
-	s := &sight{}
+// awaitRecords looks again and again until everything expected has arrived, or it has taken too long.
+func awaitRecords(ctx context.Context, cfg config, collector *harness.Collector, listener *harness.Listener, posts []post) (*outcome, error) {
+	o := &outcome{}
 	for i := range posts {
-		s.expected = append(s.expected, posts[i].expected...)
+		o.expected = append(o.expected, posts[i].expected...)
 	}
 	deadline := time.Now().Add(arriveTimeout)
 	for {
 		var err error
-		if s.metrics, err = harness.Scrape("http://" + cfg.metrics + "/metrics"); err != nil {
+		if o.metrics, err = harness.Scrape("http://" + cfg.metrics + "/metrics"); err != nil {
 			return nil, err
 		}
-		s.messages, s.framing = listener.Messages()
-		if s.objects, err = harness.Tree(cfg.directory); err != nil {
+		o.messages, o.framing = listener.Messages()
+		if o.objects, err = harness.Tree(cfg.directory); err != nil {
 			return nil, err
 		}
-		if len(s.problems()) == 0 || time.Now().After(deadline) {
-			return s, nil
+		if len(o.problems()) == 0 || time.Now().After(deadline) {
+			return o, nil
 		}
 		select {
 		case <-ctx.Done():
@@ -61,12 +61,12 @@ func settle(ctx context.Context, cfg config, collector *harness.Collector, liste
 	}
 }
 
-// want counts the expected records: those that are kept, those of them that are sent as messages, the dropped by reason
+// expectedCounts counts the expected records: those that are kept, those of them that are sent as messages, the dropped by reason
 // and the invalid by format.
-func (s *sight) want() (kept, sent int, dropped, invalid map[string]int) {
+func (o *outcome) expectedCounts() (kept, sent int, dropped, invalid map[string]int) {
 	dropped, invalid = map[string]int{}, map[string]int{}
-	for i := range s.expected {
-		e := &s.expected[i]
+	for i := range o.expected {
+		e := &o.expected[i]
 		if e.EventType == record.Invalid {
 			invalid[e.Format]++
 		}
@@ -84,21 +84,21 @@ func (s *sight) want() (kept, sent int, dropped, invalid map[string]int) {
 }
 
 // problems is what is not as expected (yet).
-func (s *sight) problems() []string {
+func (o *outcome) problems() []string {
 	var problems []string
-	s.ours, problems = harness.Compare(s.expected, s.objects, root, false)
-	kept, sent, dropped, invalid := s.want()
-	if n := s.metrics.Sum(metricSent, "exporter", "panoptica_s3"); n != kept {
+	o.thisRun, problems = harness.Compare(o.expected, o.objects, root, false)
+	kept, sent, dropped, invalid := o.expectedCounts()
+	if n := o.metrics.Sum(metricSent, "exporter", "panoptica_s3"); n != kept {
 		problems = append(problems, fmt.Sprintf("panoptica_s3 delivered %d records, want %d", n, kept))
 	}
-	if n := len(s.messages); n != sent {
+	if n := len(o.messages); n != sent {
 		problems = append(problems, fmt.Sprintf("the listener got %d pipe messages, want %d", n, sent))
 	}
-	for _, err := range s.framing {
+	for _, err := range o.framing {
 		problems = append(problems, "pipe messages: "+err.Error())
 	}
-	problems = append(problems, differ("dropped", s.metrics.By(metricDropped, "reason"), dropped)...)
-	return append(problems, differ("invalid", s.metrics.By(metricInvalid, "format"), invalid)...)
+	problems = append(problems, differ("dropped", o.metrics.By(metricDropped, "reason"), dropped)...)
+	return append(problems, differ("invalid", o.metrics.By(metricInvalid, "format"), invalid)...)
 }
 
 func differ(what string, got, want map[string]int) []string {
@@ -127,11 +127,11 @@ func keys(maps ...map[string]int) []string {
 }
 
 // print shows the tree of this run and the collector's own counts.
-func (s *sight) print(cfg config) {
+func (o *outcome) print(cfg config) {
 	fmt.Printf("\n== Tree under %s\n", cfg.directory)
 	var above []string
-	for i := range s.ours {
-		segments := s.ours[i].Segments()
+	for i := range o.thisRun {
+		segments := o.thisRun[i].Segments()
 		same := 0
 		for same < len(above) && same < len(segments)-1 && above[same] == segments[same] {
 			same++
@@ -140,19 +140,19 @@ func (s *sight) print(cfg config) {
 			fmt.Printf("%s%s/\n", strings.Repeat("  ", depth), segments[depth])
 		}
 		last := len(segments) - 1
-		fmt.Printf("%s%s  records: %d\n", strings.Repeat("  ", last), segments[last], len(s.ours[i].Lines))
+		fmt.Printf("%s%s  records: %d\n", strings.Repeat("  ", last), segments[last], len(o.thisRun[i].Lines))
 		above = segments[:last]
 	}
-	if n := len(s.objects) - len(s.ours); n > 0 {
+	if n := len(o.objects) - len(o.thisRun); n > 0 {
 		fmt.Printf("and %d files of earlier runs or other posts\n", n)
 	}
 	fmt.Println("\n== Counts, from the collector's own metrics")
-	fmt.Printf("delivered to the tree      %d\n", s.metrics.Sum(metricSent, "exporter", "panoptica_s3"))
-	fmt.Printf("pipe messages received     %d\n", len(s.messages))
-	for reason, n := range sorted(s.metrics.By(metricDropped, "reason")) {
+	fmt.Printf("delivered to the tree      %d\n", o.metrics.Sum(metricSent, "exporter", "panoptica_s3"))
+	fmt.Printf("pipe messages received     %d\n", len(o.messages))
+	for reason, n := range sorted(o.metrics.By(metricDropped, "reason")) {
 		fmt.Printf("dropped, %-17s %d\n", reason, n)
 	}
-	for format, n := range sorted(s.metrics.By(metricInvalid, "format")) {
+	for format, n := range sorted(o.metrics.By(metricInvalid, "format")) {
 		fmt.Printf("invalid, %-17s %d\n", format, n)
 	}
 }

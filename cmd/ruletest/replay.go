@@ -54,8 +54,8 @@ func replay(out io.Writer, set *detect.RuleSet, path, name, logType string, verb
 		if len(matches) == 0 {
 			return nil
 		}
-		batch := detector.Begin()
-		defer batch.Commit(nil)
+		counting := detector.Begin()
+		defer counting.Commit(nil)
 		for i := range matches {
 			m := &matches[i]
 			s := rules[m.Rule.Key()]
@@ -68,7 +68,7 @@ func replay(out io.Writer, set *detect.RuleSet, path, name, logType string, verb
 				fmt.Fprintf(out, "record %d: %s: %s\n", item.Index+1, m.Rule.Key(), e)
 			}
 			var finding record.Record
-			if !batch.Add(m, &finding) {
+			if !counting.Add(m, &finding) {
 				continue
 			}
 			s.findings++

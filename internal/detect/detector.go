@@ -10,7 +10,7 @@ import (
 	"github.com/siempipe/siempipe/internal/record"
 )
 
-// Detector holds records against the rules in force and counts their matches. It is safe for concurrent use; each
+// Detector evaluates records against the rules in force and counts their matches. It is safe for concurrent use; each
 // goroutine needs a Worker of its own.
 type Detector struct {
 	rules   atomic.Pointer[RuleSet]
@@ -49,7 +49,7 @@ type Match struct {
 	counts bool   // false for a correlation when the record lacks what it groups by or counts
 }
 
-// Worker holds records against rules. It keeps scratch memory and is for one goroutine at a time.
+// Worker evaluates records against rules. It keeps scratch memory and is for one goroutine at a time.
 type Worker struct {
 	detector *Detector
 	set      *RuleSet
@@ -177,22 +177,22 @@ func (r *Rule) tuple(body string, fields fieldSet, of *Rule, names []string) (va
 // maxTime is the latest time of a window, in 2116: nothing that is added to it runs over.
 const maxTime = 1 << 62
 
-// Batch counts the matches of one batch of records. Nothing else is counted until it is committed or rolled back, so it
-// must not wait for anything that waits for another batch.
-type Batch struct{ tx *tx }
+// Transaction counts the matches of one batch of records. Nothing else is counted until it is committed or rolled back, so it
+// must not wait for anything that waits for another transaction.
+type Transaction struct{ windows *windowTransaction }
 
-// Begin begins a batch.
-func (d *Detector) Begin() *Batch { return &Batch{d.windows.begin()} }
+// Begin starts a transaction. It waits until the one before it has ended.
+func (d *Detector) Begin() *Transaction { return &Transaction{d.windows.begin()} }
 
 // Add counts a match and fills to with the finding that it completes.
-func (b *Batch) Add(m *Match, to *record.Record) (finding bool) {
+func (t *Transaction) Add(m *Match, to *record.Record) (finding bool) {
 	r, at := m.Rule, m.rec.EventTime()
 	nanos := min(max(at.UnixNano(), 0), maxTime)
 	var c counted
 	if r.Correlation != nil {
-		c = b.tx.correlate(m.key, r.Correlation.Timespan, r.Correlation.Count, nanos, m.rec.ID, m.value)
+		c = t.windows.correlate(m.key, r.Correlation.Timespan, r.Correlation.Count, nanos, m.rec.ID, m.value)
 	} else {
-		c = b.tx.match(m.key, r.dedupPeriod, r.threshold, nanos, m.rec.ID, m.draft)
+		c = t.windows.match(m.key, r.dedupPeriod, r.threshold, nanos, m.rec.ID, m.draft)
 	}
 	if !c.fired {
 		return false
@@ -241,8 +241,8 @@ func unwrap(draft []byte, level record.Severity) ([]byte, record.Severity, strin
 	return append(inner, ','), level, accountID
 }
 
-// Commit keeps the counts. Before another batch can begin it calls write, which may be nil, with what the store has to hold.
-func (b *Batch) Commit(write func([]Change)) { b.tx.commit(write) }
+// Commit keeps the counts. Before another transaction can begin it calls write, which may be nil, with what the store has to hold.
+func (t *Transaction) Commit(write func([]Change)) { t.windows.commit(write) }
 
 // Rollback undoes the counts, since the batch will come again. After Commit it does nothing.
-func (b *Batch) Rollback() { b.tx.rollback() }
+func (t *Transaction) Rollback() { t.windows.rollback() }

@@ -1,5 +1,6 @@
-// Package detect makes findings of records that rules match: it reads what a rule's siempipe section says beyond
-// matching, counts matches in windows of event time, and builds findings of the Panoptica SIEM schema.
+// Package detect turns records that match detection rules into findings: it reads rules, counts matches in windows of event time and
+// builds the findings.
 //
-// It imports nothing of the Collector or of Fluent Bit.
+// A rule's siempipe section says what Sigma cannot: thresholds, windows, titles. Findings follow the Panoptica SIEM schema. The package
+// imports nothing of the Collector or of Fluent Bit.
 package detect

@@ -9,7 +9,7 @@ import (
 const openSuffix = "\x00open"
 
 // correlate counts a record for a correlation. value is the hash of what is counted, 0 to count records.
-func (t *tx) correlate(key string, span time.Duration, count int, at int64, id string, value uint64) counted {
+func (t *windowTransaction) correlate(key string, span time.Duration, count int, at int64, id string, value uint64) counted {
 	if x := t.w.find(key, int64(span), at); x != nil {
 		t.touch(x)
 		x.last = max(x.last, at)
@@ -43,7 +43,7 @@ func (t *tx) correlate(key string, span time.Duration, count int, at int64, id s
 }
 
 // enter puts an entry in its place and drops those that have slid out. It reports whether the entry is new.
-func (t *tx) enter(x *window, e entry) bool {
+func (t *windowTransaction) enter(x *window, e entry) bool {
 	for i := range x.entries {
 		old := &x.entries[i]
 		if e.ID != 0 && old.ID == e.ID {

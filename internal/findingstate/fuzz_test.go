@@ -26,15 +26,15 @@ func FuzzFinding(f *testing.F) {
 			if err := o.Observe(&rec, "", &obs); err != nil {
 				return obs, err
 			}
-			batch, err := b.Begin(b.clock)
+			tx, err := b.Begin(b.clock)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := batch.Load(t.Context(), []*Observation{&obs}); err != nil {
+			if err := tx.Load(t.Context(), []*Observation{&obs}); err != nil {
 				t.Fatal(err)
 			}
-			batch.Decide(&obs)
-			if err := batch.Commit(t.Context()); err != nil {
+			tx.Decide(&obs)
+			if err := tx.Commit(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			return obs, nil
@@ -105,17 +105,17 @@ func FuzzDamage(f *testing.F) {
 		b.see(finding("f-1", ""), finding("f-9", ""))
 		b.tick()
 		for range 3 {
-			batch, err := b.Begin(b.clock)
+			tx, err := b.Begin(b.clock)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := batch.Discard(t.Context()); err != nil {
+			if _, _, err := tx.Discard(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := batch.Take(t.Context()); err != nil {
+			if _, _, err := tx.NextReleased(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if err := batch.Commit(t.Context()); err != nil {
+			if err := tx.Commit(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -206,3 +206,63 @@ func (o *open) apply(r *logged) {
 	o.Closed = append(o.Closed[min(r.Swept, len(o.Closed)):], r.Closed...)
 	o.AnyTenant = o.AnyTenant || r.AnyTenant
 }
+
+// appendEntry appends what a transaction changed in one entry.
+func (tx *Transaction) appendEntry(data []byte, u *undo) []byte {
+	e := &u.slot.entry
+	if !u.changed() {
+		return data
+	}
+	if e.is(isGone) {
+		return append(append(data, logGone), e.id[:]...)
+	}
+	kind := byte(0)
+	seen := u.old
+	seen.last, seen.day = tx.now, e.day
+	if u.fields == nil && seen.known() {
+		if seen == e.head {
+			kind = logSeen
+		} else if seen.emitted = seconds(tx.now); seen == e.head {
+			kind = logSent
+		}
+	}
+	if kind != 0 {
+		data = append(append(data, kind), e.id[:]...)
+		return binary.LittleEndian.AppendUint16(data, e.day)
+	}
+	if !e.known() {
+		return data
+	}
+	return appendEntry(append(data, logWhole), e, tx.t.fresh[e.id])
+}
+
+// appendRest appends what else the transaction changed.
+func (tx *Transaction) appendRest(data []byte) ([]byte, error) {
+	t, r := tx.t, &tx.rest
+	r.Names = t.names.list()[t.savedName:]
+	r.FirstScope, r.Scopes = t.scopes.saved, t.scopes.list[t.scopes.saved:]
+	for key, sn := range tx.snaps {
+		r.Snapshots = append(r.Snapshots, savedSnapshot{key, sn})
+	}
+	for name, sc := range tx.scans {
+		r.Scans = append(r.Scans, *sc)
+		for n := range tx.touched[name] {
+			if r.ScanScopes == nil {
+				r.ScanScopes = map[string][]uint32{}
+			}
+			r.ScanScopes[name] = append(r.ScanScopes[name], n)
+		}
+	}
+	r.AnyTenant = r.AnyTenant && !t.open.AnyTenant
+	if len(r.Names) == 0 && len(r.Scopes) == 0 {
+		r.FirstScope = 0
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	if string(text) == "{}" {
+		return data, nil
+	}
+	return append(append(data, logRest), text...), nil
+}

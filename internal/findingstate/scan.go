@@ -63,26 +63,26 @@ type scan struct {
 
 func (sc *scan) waits() bool { return sc.First < sc.Next }
 
-// scan returns a scan for changing; nil when there are too many, or the id is none.
-func (b *Batch) scan(name string) *scan {
-	if sc := b.scans[name]; sc != nil {
+// changeScan returns a scan for changing; nil when there are too many, or the id is none.
+func (tx *Transaction) changeScan(name string) *scan {
+	if sc := tx.scans[name]; sc != nil {
 		return sc
 	}
-	old := b.t.open.Scans[name]
-	if old == nil && (name == "" || len(name) > maxScanID || len(b.t.open.Scans)+int(b.newScan) >= maxScans) {
+	old := tx.t.open.Scans[name]
+	if old == nil && (name == "" || len(name) > maxScanID || len(tx.t.open.Scans)+int(tx.newScan) >= maxScans) {
 		return nil
 	}
 	sc := new(scan)
 	if old != nil {
 		*sc = *old
 	} else {
-		*sc = scan{ID: strings.Clone(name), No: b.t.open.NextScan + b.newScan, Created: b.now}
-		b.newScan++
+		*sc = scan{ID: strings.Clone(name), No: tx.t.open.NextScan + tx.newScan, Created: tx.now}
+		tx.newScan++
 	}
-	if b.scans == nil {
-		b.scans = map[string]*scan{}
+	if tx.scans == nil {
+		tx.scans = map[string]*scan{}
 	}
-	b.scans[sc.ID] = sc
+	tx.scans[sc.ID] = sc
 	return sc
 }
 
@@ -96,17 +96,17 @@ const (
 	Discard
 )
 
-// Scan takes what a record, or an event, says of its scan and returns what becomes of findings of it.
-func (b *Batch) Scan(name string, status Status) Route {
-	sc := b.scan(name)
+// Route takes what a record, or an event, says of its scan and returns what becomes of findings of it.
+func (tx *Transaction) Route(name string, status Status) Route {
+	sc := tx.changeScan(name)
 	if sc == nil {
 		return Pass
 	}
 	if status != "" && (status != sc.Status || sc.waits()) {
-		sc.Status, sc.Last = status, b.now
+		sc.Status, sc.Last = status, tx.now
 	}
 	switch {
-	case !b.t.opts.OnScanCompleted:
+	case !tx.t.opts.OnScanCompleted:
 		return Pass
 	case sc.Status == Failed:
 		return Discard
@@ -121,20 +121,20 @@ var ErrWaitingFull = errors.New("as many findings wait for their scans as may wa
 
 // Hold keeps records of a scan until it has completed. When they reach the limit, the scan is waited for no longer, and Hold returns
 // ErrWaitingFull until enough findings have gone on.
-func (b *Batch) Hold(name string, data []byte, records int) error {
-	sc := b.scan(name)
-	if b.t.open.waitingBytes >= b.t.opts.MaxWaitingBytes {
+func (tx *Transaction) Hold(name string, data []byte, records int) error {
+	sc := tx.changeScan(name)
+	if tx.t.open.waitingBytes >= tx.t.opts.MaxWaitingBytes {
 		return ErrWaitingFull
 	}
 	value := binary.AppendUvarint(make([]byte, 0, len(data)+4), uint64(records))
 	value = append(value, data...)
-	b.chunks = append(b.chunks, Op{Kind: Set, Key: chunkKey(sc.No, sc.Next), Value: value})
+	tx.chunks = append(tx.chunks, Op{Kind: Set, Key: chunkKey(sc.No, sc.Next), Value: value})
 	sc.Next++
 	sc.Bytes += int64(len(value))
 	sc.Records += records
-	sc.Last = b.now
-	b.waiting += int64(len(value))
-	if b.t.open.waitingBytes+b.waiting >= b.t.opts.MaxWaitingBytes {
+	sc.Last = tx.now
+	tx.waiting += int64(len(value))
+	if tx.t.open.waitingBytes+tx.waiting >= tx.t.opts.MaxWaitingBytes {
 		sc.Released = true
 	}
 	return nil
@@ -149,11 +149,11 @@ type Waiting struct {
 	Early bool
 }
 
-// Take returns the next records whose waiting is over, oldest scan first; ok is false when there are none. They are gone from
+// NextReleased returns the next records whose waiting is over, oldest scan first; ok is false when there are none. They are gone from
 // the state with the batch's Commit. Of a damaged batch Data is nil.
-func (b *Batch) Take(ctx context.Context) (w Waiting, ok bool, err error) {
+func (tx *Transaction) NextReleased(ctx context.Context) (w Waiting, ok bool, err error) {
 	var oldest *scan
-	for _, sc := range b.t.open.Scans {
+	for _, sc := range tx.t.open.Scans {
 		if sc.waits() && (sc.Status == Completed || sc.Released && sc.Status != Failed) && (oldest == nil || sc.No < oldest.No) {
 			oldest = sc
 		}
@@ -162,30 +162,30 @@ func (b *Batch) Take(ctx context.Context) (w Waiting, ok bool, err error) {
 		return w, false, nil
 	}
 	ops := []Op{{Kind: Get, Key: chunkKey(oldest.No, oldest.First)}}
-	if err := b.t.store.Batch(ctx, ops); err != nil {
+	if err := tx.t.store.Batch(ctx, ops); err != nil {
 		return w, false, fmt.Errorf("read the state: %w", err)
 	}
-	sc := b.scan(oldest.ID)
+	sc := tx.changeScan(oldest.ID)
 	w = Waiting{ScanID: sc.ID, Early: sc.Status != Completed}
-	w.Records, w.Data = b.remove(sc, ops[0].Value)
+	w.Records, w.Data = tx.remove(sc, ops[0].Value)
 	if w.Data == nil {
-		b.t.Damaged++
-		b.Incomplete(w.ScanID)
+		tx.t.Damaged++
+		tx.Incomplete(w.ScanID)
 	}
 	return w, true, nil
 }
 
 // Incomplete says that findings of a scan are lost: no finding must be marked not_seen because it did not come with this scan.
-func (b *Batch) Incomplete(name string) {
-	if sc := b.scan(name); sc != nil {
+func (tx *Transaction) Incomplete(name string) {
+	if sc := tx.changeScan(name); sc != nil {
 		sc.Closed = true
 	}
 }
 
 // remove takes the first waiting batch of a scan, whose value is given, out of the state.
-func (b *Batch) remove(sc *scan, value []byte) (records int, data []byte) {
+func (tx *Transaction) remove(sc *scan, value []byte) (records int, data []byte) {
 	n, size := binary.Uvarint(value)
-	b.chunks = append(b.chunks, Op{Kind: Delete, Key: chunkKey(sc.No, sc.First)})
+	tx.chunks = append(tx.chunks, Op{Kind: Delete, Key: chunkKey(sc.No, sc.First)})
 	sc.First++
 	if size <= 0 {
 		return 0, nil
@@ -199,18 +199,18 @@ func (b *Batch) remove(sc *scan, value []byte) (records int, data []byte) {
 }
 
 // Discard deletes waiting records of scans that failed and returns how many; more when there are more.
-func (b *Batch) Discard(ctx context.Context) (records int, more bool, err error) {
-	for _, failed := range b.t.open.Scans {
+func (tx *Transaction) Discard(ctx context.Context) (records int, more bool, err error) {
+	for _, failed := range tx.t.open.Scans {
 		if failed.Status != Failed || !failed.waits() {
 			continue
 		}
-		sc := b.scan(failed.ID)
+		sc := tx.changeScan(failed.ID)
 		for n := 0; n < discardAtOnce && sc.waits(); n++ {
 			ops := []Op{{Kind: Get, Key: chunkKey(sc.No, sc.First)}}
-			if err := b.t.store.Batch(ctx, ops); err != nil {
+			if err := tx.t.store.Batch(ctx, ops); err != nil {
 				return 0, false, fmt.Errorf("read the state: %w", err)
 			}
-			gone, _ := b.remove(sc, ops[0].Value)
+			gone, _ := tx.remove(sc, ops[0].Value)
 			records += gone
 		}
 		return records, true, nil
@@ -219,51 +219,51 @@ func (b *Batch) Discard(ctx context.Context) (records int, more bool, err error)
 }
 
 // seenInScan notes the scope of a finding that went on.
-func (b *Batch) seenInScan(sc *scan, scopeNumber uint32) {
+func (tx *Transaction) seenInScan(sc *scan, scopeNumber uint32) {
 	if sc.Start == 0 {
-		sc.Start = b.now
+		sc.Start = tx.now
 	}
-	sc.Start, sc.Last = min(sc.Start, b.now), b.now
+	sc.Start, sc.Last = min(sc.Start, tx.now), tx.now
 	if _, ok := sc.scopes[scopeNumber]; ok || scopeNumber == 0 || sc.Closed {
 		return
 	}
-	if b.touched == nil {
-		b.touched = map[string]map[uint32]struct{}{}
+	if tx.touched == nil {
+		tx.touched = map[string]map[uint32]struct{}{}
 	}
-	if b.touched[sc.ID] == nil {
-		b.touched[sc.ID] = map[uint32]struct{}{}
+	if tx.touched[sc.ID] == nil {
+		tx.touched[sc.ID] = map[uint32]struct{}{}
 	}
-	b.touched[sc.ID][scopeNumber] = struct{}{}
+	tx.touched[sc.ID][scopeNumber] = struct{}{}
 }
 
 // closeScans notes what completed, lets go of what waited too long, and forgets what is over.
-func (b *Batch) closeScans() {
-	quiet, longest := b.t.opts.QuietPeriod.Milliseconds(), b.t.opts.MaxWaitingTime.Milliseconds()
+func (tx *Transaction) closeScans() {
+	quiet, longest := tx.t.opts.QuietPeriod.Milliseconds(), tx.t.opts.MaxWaitingTime.Milliseconds()
 	var names []string
-	for name := range b.t.open.Scans {
+	for name := range tx.t.open.Scans {
 		names = append(names, name)
 	}
 	slices.SortFunc(names, func(a, c string) int {
-		return cmp.Compare(b.t.open.Scans[a].No, b.t.open.Scans[c].No)
+		return cmp.Compare(tx.t.open.Scans[a].No, tx.t.open.Scans[c].No)
 	})
 	for _, name := range names {
-		sc := b.t.open.Scans[name]
-		if ahead(max(sc.Created, sc.Last), b.now) { // the clock was wrong
-			sc = b.scan(name)
-			sc.Created, sc.Start, sc.Last = min(sc.Created, b.now), min(sc.Start, b.now), min(sc.Last, b.now)
+		sc := tx.t.open.Scans[name]
+		if ahead(max(sc.Created, sc.Last), tx.now) { // the clock was wrong
+			sc = tx.changeScan(name)
+			sc.Created, sc.Start, sc.Last = min(sc.Created, tx.now), min(sc.Start, tx.now), min(sc.Last, tx.now)
 		}
 		switch {
 		case sc.waits():
-			if sc.Status != Completed && sc.Status != Failed && !sc.Released && b.now-max(sc.Last, sc.Created) >= longest {
-				b.scan(name).Released = true
+			if sc.Status != Completed && sc.Status != Failed && !sc.Released && tx.now-max(sc.Last, sc.Created) >= longest {
+				tx.changeScan(name).Released = true
 			}
-		case !sc.Closed && sc.Start != 0 && b.now-sc.Last >= quiet && (sc.Status == Completed || sc.Status == ""):
-			b.scan(name).Closed = true
+		case !sc.Closed && sc.Start != 0 && tx.now-sc.Last >= quiet && (sc.Status == Completed || sc.Status == ""):
+			tx.changeScan(name).Closed = true
 			for n := range sc.scopes {
-				b.rest.Closed = append(b.rest.Closed, closed{n, sc.Start, 1<<16 - 1})
+				tx.rest.Closed = append(tx.rest.Closed, closed{n, sc.Start, 1<<16 - 1})
 			}
-		case b.now-max(sc.Last, sc.Created) >= longest:
-			b.rest.Dropped = append(b.rest.Dropped, name)
+		case tx.now-max(sc.Last, sc.Created) >= longest:
+			tx.rest.Dropped = append(tx.rest.Dropped, name)
 		}
 	}
 }

@@ -96,14 +96,14 @@ func TestEveryWriteMayFail(t *testing.T) {
 					b.store.failAfter = 0
 				}
 				writes++
-				batch, err := b.Begin(b.clock)
+				tx, err := b.Begin(b.clock)
 				require.NoError(t, err)
-				if err = batch.Load(t.Context(), load); err != nil {
-					batch.Abort()
+				if err = tx.Load(t.Context(), load); err != nil {
+					tx.Abort()
 				} else {
 					now := map[string]bool{}
 					for i := range obs {
-						batch.Decide(&obs[i])
+						tx.Decide(&obs[i])
 						want := New
 						if known[recs[i].ID] || now[recs[i].ID] {
 							want = Unchanged
@@ -111,7 +111,7 @@ func TestEveryWriteMayFail(t *testing.T) {
 						require.Equal(t, want, obs[i].Change, "fail %d round %d", fail, round)
 						now[recs[i].ID] = true
 					}
-					if err = batch.Commit(t.Context()); err == nil {
+					if err = tx.Commit(t.Context()); err == nil {
 						for id := range now {
 							known[id] = true
 						}
@@ -140,15 +140,15 @@ func TestFullStorage(t *testing.T) {
 	decide := func() (decided bool, err error) {
 		var obs Observation
 		require.NoError(t, b.NewObserver().Observe(&rec, "", &obs))
-		batch, err := b.Begin(b.clock)
+		tx, err := b.Begin(b.clock)
 		require.NoError(t, err)
-		if err := batch.Load(t.Context(), []*Observation{&obs}); err != nil {
-			batch.Abort()
+		if err := tx.Load(t.Context(), []*Observation{&obs}); err != nil {
+			tx.Abort()
 			return false, err
 		}
-		batch.Decide(&obs)
+		tx.Decide(&obs)
 		require.Equal(t, New, obs.Change)
-		return true, batch.Commit(t.Context())
+		return true, tx.Commit(t.Context())
 	}
 	b.store.failAfter = 0
 	decided, err := decide()
@@ -213,14 +213,14 @@ func TestOnlyOneUsesTheState(t *testing.T) {
 
 	before := second.store.clone()
 	first.wait(2 * time.Second)
-	batch, err := first.Begin(first.clock)
+	tx, err := first.Begin(first.clock)
 	require.NoError(t, err)
 	obs := make([]Observation, 1)
 	rec := finding("f-3", "")
 	require.NoError(t, first.NewObserver().Observe(&rec, "", &obs[0]))
-	require.NoError(t, batch.Load(t.Context(), []*Observation{&obs[0]}))
-	batch.Decide(&obs[0])
-	require.ErrorIs(t, batch.Commit(t.Context()), ErrTakenOver)
+	require.NoError(t, tx.Load(t.Context(), []*Observation{&obs[0]}))
+	tx.Decide(&obs[0])
+	require.ErrorIs(t, tx.Commit(t.Context()), ErrTakenOver)
 	require.Equal(t, before.data, second.store.data, "it wrote nothing")
 	_, err = first.Begin(first.clock)
 	require.ErrorIs(t, err, ErrTakenOver)
@@ -337,27 +337,27 @@ func TestWaitingIsBounded(t *testing.T) {
 	opts.OnScanCompleted, opts.MaxWaitingBytes = true, 1000
 	b := newBench(t, opts)
 	hold := func(scan, data string) error {
-		batch, err := b.Begin(b.clock)
+		tx, err := b.Begin(b.clock)
 		require.NoError(t, err)
-		require.Equal(t, Wait, batch.Scan(scan, Running))
-		if err := batch.Hold(scan, []byte(data), 1); err != nil {
-			batch.Abort()
+		require.Equal(t, Wait, tx.Route(scan, Running))
+		if err := tx.Hold(scan, []byte(data), 1); err != nil {
+			tx.Abort()
 			return err
 		}
-		return batch.Commit(t.Context())
+		return tx.Commit(t.Context())
 	}
 	take := func() (data []string) {
 		for {
-			batch, err := b.Begin(b.clock)
+			tx, err := b.Begin(b.clock)
 			require.NoError(t, err)
-			w, ok, err := batch.Take(t.Context())
+			w, ok, err := tx.NextReleased(t.Context())
 			require.NoError(t, err)
 			if !ok {
-				batch.Abort()
+				tx.Abort()
 				return data
 			}
 			require.True(t, w.Early)
-			require.NoError(t, batch.Commit(t.Context()))
+			require.NoError(t, tx.Commit(t.Context()))
 			data = append(data, short(w))
 		}
 	}
@@ -371,10 +371,10 @@ func TestWaitingIsBounded(t *testing.T) {
 	require.Equal(t, []string{"b400", "c400"}, take())
 	require.NoError(t, hold("s1", "d"))
 	require.Equal(t, int64(401+2), b.Stats().WaitingBytes)
-	batch, err := b.Begin(b.clock)
+	tx, err := b.Begin(b.clock)
 	require.NoError(t, err)
-	require.Equal(t, Pass, batch.Scan("s2", Running), "it does not wait again")
-	batch.Abort()
+	require.Equal(t, Pass, tx.Route("s2", Running), "it does not wait again")
+	tx.Abort()
 	for key := range b.store.data {
 		require.False(t, strings.HasPrefix(key, "h/00000002"), "what went on is deleted: %s", key)
 	}

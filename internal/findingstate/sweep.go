@@ -48,7 +48,7 @@ func (t *Tracker) SweepDue(now time.Time) bool {
 // BeginSweep starts the next step of the sweep. The findings that it returns are marked not_seen with the batch's Commit;
 // expired counts those that are forgotten. After an Abort the step is done again. unnamed counts findings that are marked but whose
 // alert ids were too long to be kept.
-func (t *Tracker) BeginSweep(ctx context.Context, now time.Time) (b *Batch, unseen []Unseen, expired, unnamed int, err error) {
+func (t *Tracker) BeginSweep(ctx context.Context, now time.Time) (b *Transaction, unseen []Unseen, expired, unnamed int, err error) {
 	if t.sweep == nil {
 		t.sweep = &sweep{closed: map[uint32][]closed{}, n: len(t.open.Closed), fresh: slices.AppendSeq(make([]id, 0, len(t.fresh)), maps.Keys(t.fresh))}
 		for _, c := range t.open.Closed {
@@ -114,7 +114,7 @@ func (t *Tracker) BeginSweep(ctx context.Context, now time.Time) (b *Batch, unse
 }
 
 // lookAtPages looks at the entries of the next pages, as the cache has them.
-func (t *Tracker) lookAtPages(ctx context.Context, b *Batch, look func(*entry, []byte)) error {
+func (t *Tracker) lookAtPages(ctx context.Context, b *Transaction, look func(*entry, []byte)) error {
 	var ops []Op
 	for n := t.sweep.page; n < t.meta.Pages && len(ops) < sweepPages; n++ {
 		ops = append(ops, Op{Kind: Get, Key: pageKey(n)})

@@ -65,16 +65,16 @@ func (b *bench) see(recs ...record.Record) string {
 	for i := range recs {
 		require.NoError(b.t, o.Observe(&recs[i], "", &obs[i]))
 	}
-	batch, err := b.Begin(b.clock)
+	tx, err := b.Begin(b.clock)
 	require.NoError(b.t, err)
 	var list []*Observation
 	for i := range obs {
 		list = append(list, &obs[i])
 	}
-	require.NoError(b.t, batch.Load(b.t.Context(), list))
+	require.NoError(b.t, tx.Load(b.t.Context(), list))
 	var out []string
 	for i := range obs {
-		batch.Decide(&obs[i])
+		tx.Decide(&obs[i])
 		s := string(obs[i].Change)
 		if obs[i].Emit {
 			s += "*"
@@ -84,22 +84,22 @@ func (b *bench) see(recs ...record.Record) string {
 		}
 		out = append(out, s)
 	}
-	require.NoError(b.t, batch.Commit(b.t.Context()))
+	require.NoError(b.t, tx.Commit(b.t.Context()))
 	return strings.Join(out, " ")
 }
 
 // tick closes what is due and sweeps; it returns the alert ids that did not come again.
 func (b *bench) tick() (unseen []string) {
 	b.t.Helper()
-	batch, err := b.Begin(b.clock)
+	tx, err := b.Begin(b.clock)
 	require.NoError(b.t, err)
-	if batch.CloseDue() {
-		require.NoError(b.t, batch.Commit(b.t.Context()))
+	if tx.CloseDue() {
+		require.NoError(b.t, tx.Commit(b.t.Context()))
 	}
 	for b.SweepDue(b.clock) {
-		batch, list, _, _, err := b.BeginSweep(b.t.Context(), b.clock)
+		tx, list, _, _, err := b.BeginSweep(b.t.Context(), b.clock)
 		require.NoError(b.t, err)
-		require.NoError(b.t, batch.Commit(b.t.Context()))
+		require.NoError(b.t, tx.Commit(b.t.Context()))
 		for _, u := range list {
 			unseen = append(unseen, u.AlertID)
 		}

@@ -1,7 +1,7 @@
-// Package detectionprocessor holds records against Sigma rules and adds findings to the pipeline.
+// Package detectionprocessor evaluates log records against Sigma rules and adds a finding to the pipeline for each match.
 //
 // It is the translation between the Collector and the core: matching is in internal/detect/sigma, windows and findings are in
-// internal/detect, the rules that are built in in rules.
+// internal/detect, the built-in rules are in rules.
 package detectionprocessor
 
 //go:generate mdatagen metadata.yaml

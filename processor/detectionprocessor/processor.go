@@ -25,7 +25,7 @@ const scopeName = "github.com/siempipe/siempipe/processor/detectionprocessor"
 // sweepInterval is how often idle windows are forgotten.
 const sweepInterval = time.Minute
 
-// detection holds batches of records against rules. It is safe for concurrent use.
+// detection evaluates batches of records against rules. It is safe for concurrent use.
 type detection struct {
 	cfg       *Config
 	id        component.ID
@@ -158,7 +158,7 @@ func (p *detection) load() error {
 	return nil
 }
 
-// ConsumeLogs holds a batch against the rules. Where nothing matches, the batch goes on as it came and batches do not
+// ConsumeLogs evaluates a batch against the rules. Where nothing matches, the batch goes on as it came and batches do not
 // wait for each other. Where something does, it is counted, the findings are added and the batch goes on before anything
 // else is counted: the counts hold only when it was taken, and are taken back when it was not, since it comes again then.
 func (p *detection) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
@@ -173,12 +173,12 @@ func (p *detection) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	if len(w.matches) == 0 {
 		return p.next.ConsumeLogs(ctx, logs)
 	}
-	batch := p.detector.Begin()
-	defer batch.Rollback() // after Commit it does nothing
+	counting := p.detector.Begin()
+	defer counting.Rollback() // after Commit it does nothing
 	var made []*detect.Rule
 	for i := range w.matches {
 		var finding record.Record
-		if batch.Add(&w.matches[i].Match, &finding) {
+		if counting.Add(&w.matches[i].Match, &finding) {
 			appendFinding(logs, w.matches[i].resource, &finding)
 			made = append(made, w.matches[i].Rule)
 		}
@@ -186,7 +186,7 @@ func (p *detection) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	if err := p.next.ConsumeLogs(ctx, logs); err != nil {
 		return err
 	}
-	batch.Commit(p.writer(ctx))
+	counting.Commit(p.writer(ctx))
 	p.report(ctx, w.matches, made)
 	return nil
 }

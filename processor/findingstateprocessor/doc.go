@@ -1,7 +1,7 @@
-// Package findingstateprocessor remembers findings between scans and lets only what is new about them go on.
+// Package findingstateprocessor remembers findings between scans and passes on only those that are new or changed.
 //
-// It is the translation between the Collector and the core in internal/findingstate: it reads records, delivers what goes on,
-// and only then lets the core write that it did.
+// It translates between the Collector and the core in internal/findingstate: it reads records, delivers those that the core lets
+// through, and only then has the core write that it did.
 package findingstateprocessor
 
 //go:generate mdatagen metadata.yaml

@@ -74,29 +74,29 @@ func (p *findingState) step(ctx context.Context, what func(context.Context) erro
 }
 
 func (p *findingState) closeDue(ctx context.Context) error {
-	b, err := p.tracker.Begin(p.now())
+	tx, err := p.tracker.Begin(p.now())
 	if err != nil {
 		return err
 	}
-	if !b.CloseDue() {
-		b.Abort()
+	if !tx.CloseDue() {
+		tx.Abort()
 		return nil
 	}
-	return b.Commit(ctx)
+	return tx.Commit(ctx)
 }
 
 // discard throws away some of what waits for scans that failed.
 func (p *findingState) discard(ctx context.Context) (more bool, err error) {
-	b, err := p.tracker.Begin(p.now())
+	tx, err := p.tracker.Begin(p.now())
 	if err != nil {
 		return false, err
 	}
-	records, more, err := b.Discard(ctx)
+	records, more, err := tx.Discard(ctx)
 	if err != nil || !more {
-		b.Abort()
+		tx.Abort()
 		return false, err
 	}
-	if err := b.Commit(ctx); err != nil {
+	if err := tx.Commit(ctx); err != nil {
 		return false, err
 	}
 	n := counts{discarded: int64(records)}
@@ -106,26 +106,26 @@ func (p *findingState) discard(ctx context.Context) (more bool, err error) {
 
 // release sends on one batch of what waited long enough.
 func (p *findingState) release(ctx context.Context) (more bool, err error) {
-	b, err := p.tracker.Begin(p.now())
+	tx, err := p.tracker.Begin(p.now())
 	if err != nil {
 		return false, err
 	}
-	w, ok, err := b.Take(ctx)
+	w, ok, err := tx.NextReleased(ctx)
 	if err != nil || !ok {
-		b.Abort()
+		tx.Abort()
 		return false, err
 	}
 	logs, err := unpack(w.Data)
 	if err != nil {
 		p.set.Logger.Error("Findings that waited cannot be read and are lost", zap.String("scan_id", w.ScanID), zap.Int("records", w.Records), zap.Error(err))
 		logs = plog.NewLogs()
-		b.Incomplete(w.ScanID)
+		tx.Incomplete(w.ScanID)
 	}
 	r := p.readers.Get().(*reader)
 	defer p.readers.Put(r)
 	defer r.reset()
 	r.read(logs)
-	n, err := p.take(ctx, b, r, false)
+	n, err := p.process(ctx, tx, r, false)
 	if consumererror.IsPermanent(err) {
 		return true, p.giveUp(ctx, err)
 	}
@@ -142,17 +142,17 @@ func (p *findingState) release(ctx context.Context) (more bool, err error) {
 // giveUp throws away the batch that was to be released next and that the next component refused for good, since others wait behind
 // it. Its findings stay unknown to the state, so that the next scan brings them again as new.
 func (p *findingState) giveUp(ctx context.Context, reason error) error {
-	b, err := p.tracker.Begin(p.now())
+	tx, err := p.tracker.Begin(p.now())
 	if err != nil {
 		return err
 	}
-	w, ok, err := b.Take(ctx)
+	w, ok, err := tx.NextReleased(ctx)
 	if err != nil || !ok {
-		b.Abort()
+		tx.Abort()
 		return err
 	}
-	b.Incomplete(w.ScanID)
-	if err := b.Commit(ctx); err != nil {
+	tx.Incomplete(w.ScanID)
+	if err := tx.Commit(ctx); err != nil {
 		return err
 	}
 	p.set.Logger.Error("Findings that waited for their scan were refused for good and are discarded", zap.String("scan_id", w.ScanID), zap.Int("records", w.Records), zap.Error(reason))
@@ -166,7 +166,7 @@ func (p *findingState) sweep(ctx context.Context) (more bool, err error) {
 	if !p.tracker.SweepDue(p.now()) {
 		return false, nil
 	}
-	b, unseen, expired, unnamed, err := p.tracker.BeginSweep(ctx, p.now())
+	tx, unseen, expired, unnamed, err := p.tracker.BeginSweep(ctx, p.now())
 	if err != nil {
 		return false, err
 	}
@@ -182,11 +182,11 @@ func (p *findingState) sweep(ctx context.Context) (more bool, err error) {
 		case consumererror.IsPermanent(err): // it would be again
 			p.set.Logger.Error("Records of findings that were not seen were refused for good", zap.Int("records", len(unseen)), zap.Error(err))
 		case err != nil:
-			b.Abort()
+			tx.Abort()
 			return false, err
 		}
 	}
-	if err := b.Commit(ctx); err != nil {
+	if err := tx.Commit(ctx); err != nil {
 		return false, err
 	}
 	p.telemetry.ProcessorFindingStateNotSeen.Add(ctx, int64(len(unseen)+unnamed))

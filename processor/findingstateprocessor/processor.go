@@ -118,11 +118,11 @@ func (p *findingState) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 		return err
 	}
 	defer p.tracker.Unlock()
-	b, err := p.tracker.Begin(p.now())
+	tx, err := p.tracker.Begin(p.now())
 	if err != nil {
 		return err
 	}
-	n, err := p.take(ctx, b, r, true)
+	n, err := p.process(ctx, tx, r, true)
 	if err != nil {
 		return err
 	}
@@ -130,33 +130,33 @@ func (p *findingState) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 	return nil
 }
 
-// take decides about a batch that was read, delivers what goes on and writes the state. With mayWait, findings of scans may
-// have to wait first. It ends the state's batch.
-func (p *findingState) take(ctx context.Context, b *findingstate.Batch, r *reader, mayWait bool) (n counts, err error) {
+// process decides about a batch that was read, delivers what goes on and writes the state. With mayWait, findings of scans may
+// have to wait first. It ends the transaction.
+func (p *findingState) process(ctx context.Context, tx *findingstate.Transaction, r *reader, mayWait bool) (n counts, err error) {
 	abort := func(err error) (counts, error) {
-		b.Abort()
+		tx.Abort()
 		return counts{}, err
 	}
-	waiting := p.route(b, r, mayWait, &n)
+	waiting := p.route(tx, r, mayWait, &n)
 	for _, w := range waiting {
 		data, err := pack(w.logs)
 		if err != nil {
 			return abort(err)
 		}
-		if err := b.Hold(w.scanID, data, w.n); err != nil {
+		if err := tx.Hold(w.scanID, data, w.n); err != nil {
 			return abort(err)
 		}
 	}
-	if err := b.Load(ctx, r.load); err != nil {
+	if err := tx.Load(ctx, r.load); err != nil {
 		return abort(err)
 	}
-	out := p.decide(b, r, &n)
+	out := p.decide(tx, r, &n)
 	if out.n > 0 {
 		if err := p.next.ConsumeLogs(ctx, out.logs); err != nil {
 			return abort(err)
 		}
 	}
-	if err := b.Commit(ctx); err != nil {
+	if err := tx.Commit(ctx); err != nil {
 		return counts{}, err
 	}
 	return n, nil
@@ -169,7 +169,7 @@ type held struct {
 }
 
 // route takes the scans' part of a batch: it leaves in r what is to be decided about now.
-func (p *findingState) route(b *findingstate.Batch, r *reader, mayWait bool, n *counts) (waiting []*held) {
+func (p *findingState) route(tx *findingstate.Transaction, r *reader, mayWait bool, n *counts) (waiting []*held) {
 	kept := r.items[:0]
 	for _, it := range r.items {
 		route := findingstate.Pass
@@ -177,7 +177,7 @@ func (p *findingState) route(b *findingstate.Batch, r *reader, mayWait bool, n *
 			if !mayWait && it.kind == isFinding {
 				it.status = "" // it spoke when it came
 			}
-			route = b.Scan(it.scanID, it.status)
+			route = tx.Route(it.scanID, it.status)
 		}
 		switch {
 		case it.kind == isScan:
@@ -212,7 +212,7 @@ func hold(waiting []*held, it *item) []*held {
 }
 
 // decide lets the state decide about each finding and builds what goes on.
-func (p *findingState) decide(b *findingstate.Batch, r *reader, n *counts) (out builder) {
+func (p *findingState) decide(tx *findingstate.Transaction, r *reader, n *counts) (out builder) {
 	for i := range r.items {
 		it := &r.items[i]
 		if it.kind == isOther {
@@ -221,7 +221,7 @@ func (p *findingState) decide(b *findingstate.Batch, r *reader, n *counts) (out 
 			continue
 		}
 		o := &r.obs[it.obs]
-		b.Decide(o)
+		tx.Decide(o)
 		n.change(o.Change)
 		n.bytesIn += int64(it.bytes)
 		if !o.Emit {

@@ -39,11 +39,11 @@ func TestWaitingOfBefore(t *testing.T) {
 	cfg.Release = onScanCompleted
 	r := newRig(t, cfg)
 	hold := func(data []byte) {
-		b, err := r.tracker.Begin(r.clock)
+		tx, err := r.tracker.Begin(r.clock)
 		require.NoError(t, err)
-		b.Scan("s1", "running")
-		require.NoError(t, b.Hold("s1", data, 1))
-		require.NoError(t, b.Commit(context.Background()))
+		tx.Route("s1", "running")
+		require.NoError(t, tx.Hold("s1", data, 1))
+		require.NoError(t, tx.Commit(context.Background()))
 	}
 	plain, err := (&plog.ProtoMarshaler{}).MarshalLogs(r.logs(r.finding("f-1", "").of("s1", "running")))
 	require.NoError(t, err)
