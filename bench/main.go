@@ -1,4 +1,4 @@
-// Bench measures bin/siempipe beside a collector of existing components on the same generated findings, and writes the
+// Command bench measures bin/siempipe against a collector of existing components on the same generated findings, and writes the
 // table of bench/README.md. It is what `make bench` runs, at the root of the checkout. Linux only: it reads /proc.
 package main
 
@@ -87,7 +87,7 @@ func (r *runner) measure(ctx context.Context, sh shape, rounds int, only []strin
 			if !slices.Contains(only, c.name) {
 				continue
 			}
-			for _, s := range []setup{c.oursSetup, c.besideSetup} {
+			for _, s := range []setup{c.oursSetup, c.anchorSetup} {
 				if done[s.config] {
 					continue
 				}

@@ -14,14 +14,14 @@ import (
 // micro is a comparison of two Go benchmarks of one package.
 type micro struct {
 	name, what, pkg string
-	ours, beside    string // benchmarks
+	ours, theirs    string // benchmarks
 	target          float64
 }
 
 var micros = []micro{
-	{name: "E", what: "Fluent Bit plugin, chunk of structured findings → checked records, as they go into an object | fluent-bit-go's decoder and encoding/json, to JSON only", pkg: "./fluentbit/plugin", ours: "BenchmarkChunk/map", beside: "BenchmarkLibraryToJSON/map", target: 0.1},
-	{name: "E", what: "the same with the object, its SHA-256 and the delivery | the same, to JSON only", pkg: "./fluentbit/plugin", ours: "BenchmarkFlush/map", beside: "BenchmarkLibraryToJSON/map", target: 0.1},
-	{name: "F", what: "siem core, one finding of 1.1 KB | fastjson picking 12 fields", pkg: "./bench", ours: "BenchmarkCore/siem", beside: "BenchmarkCore/fastjson", target: 1.2},
+	{name: "E", what: "Fluent Bit plugin, chunk of structured findings → checked records, as they go into an object | fluent-bit-go's decoder and encoding/json, to JSON only", pkg: "./fluentbit/plugin", ours: "BenchmarkChunk/map", theirs: "BenchmarkLibraryToJSON/map", target: 0.1},
+	{name: "E", what: "the same with the object, its SHA-256 and the delivery | the same, to JSON only", pkg: "./fluentbit/plugin", ours: "BenchmarkFlush/map", theirs: "BenchmarkLibraryToJSON/map", target: 0.1},
+	{name: "F", what: "siem core, one finding of 1.1 KB | fastjson picking 12 fields", pkg: "./bench", ours: "BenchmarkCore/siem", theirs: "BenchmarkCore/fastjson", target: 1.2},
 }
 
 // microTable runs the benchmarks of a case and compares the fastest of several short runs: what else the machine does can
@@ -36,16 +36,16 @@ func (r *runner) microTable(ctx context.Context, names []string) (string, error)
 		if err != nil {
 			return "", err
 		}
-		beside, err := fastest(ctx, r.root, m.pkg, m.beside)
+		theirs, err := fastest(ctx, r.root, m.pkg, m.theirs)
 		if err != nil {
 			return "", err
 		}
-		ratio := ours.nanos / beside.nanos
+		ratio := ours.nanos / theirs.nanos
 		verdict := fmt.Sprintf("≤ %.2g: met", m.target)
 		if ratio > m.target {
 			verdict = fmt.Sprintf("≤ %.2g: missed by %.0f %%", m.target, 100*(ratio/m.target-1))
 		}
-		fmt.Fprintf(&b, "| %s | %s | %.0f | %.0f | %.2f | %.0f | %s |\n", m.name, m.what, ours.nanos, beside.nanos, ratio, ours.allocs, verdict)
+		fmt.Fprintf(&b, "| %s | %s | %.0f | %.0f | %.2f | %.0f | %s |\n", m.name, m.what, ours.nanos, theirs.nanos, ratio, ours.allocs, verdict)
 	}
 	if b.Len() == 0 {
 		return "", nil

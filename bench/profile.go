@@ -58,7 +58,7 @@ func (r *runner) profile(ctx context.Context, sh shape, folder string) error {
 		s := c.oursSetup
 		s.binary = profiled
 		raw := filepath.Join(r.dir, c.name+".pprof")
-		f, err := r.run(ctx, s, sh, &window{
+		f, err := r.run(ctx, s, sh, &measureHooks{
 			open: func() error { return get("http://"+address+"/begin", io.Discard) },
 			close: func() error {
 				out, err := os.Create(raw)

@@ -40,18 +40,18 @@ func (r results) table(sh shape, rounds int) string {
 	fmt.Fprintf(&b, "%s, medians of %d rounds, interleaved; %d cores (%s), %s.\n\n", sh, rounds, runtime.NumCPU(), runtime.GOARCH, time.Now().UTC().Format(time.DateOnly))
 	b.WriteString("| case | pipeline | records/s | CPU-s per million | peak RSS MB | CPU ratio | RSS ratio | target |\n|---|---|---:|---:|---:|---:|---:|---|\n")
 	for _, c := range comparisons {
-		ours, beside := r[c.oursSetup.config], r[c.besideSetup.config]
-		if len(ours) == 0 || len(beside) == 0 {
+		ours, theirs := r[c.oursSetup.config], r[c.anchorSetup.config]
+		if len(ours) == 0 || len(theirs) == 0 {
 			continue
 		}
 		row := func(name, pipeline string, all []figures, rest string) {
 			fmt.Fprintf(&b, "| %s | %s | %.0f | %.2f | %.0f | %s |\n", name, pipeline,
 				medianOf(all, figures.perSecond), medianOf(all, figures.cpuPerMillion), medianOf(all, rssMB), rest)
 		}
-		cpu := medianOf(ours, figures.cpuPerMillion) / medianOf(beside, figures.cpuPerMillion)
-		rss := medianOf(ours, rssMB) / medianOf(beside, rssMB)
+		cpu := medianOf(ours, figures.cpuPerMillion) / medianOf(theirs, figures.cpuPerMillion)
+		rss := medianOf(ours, rssMB) / medianOf(theirs, rssMB)
 		row(c.name, c.ours, ours, fmt.Sprintf("**%.2f** | **%.2f** | %s", cpu, rss, c.verdict(cpu, rss)))
-		row("", "beside: "+c.beside, beside, "1 | 1 | ")
+		row("", "theirs: "+c.theirs, theirs, "1 | 1 | ")
 	}
 	return b.String()
 }

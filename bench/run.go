@@ -39,12 +39,12 @@ type runner struct {
 	env  []string
 }
 
-// window is what opens before and closes after the time that is measured.
-type window struct{ open, close func() error }
+// measureHooks are called just before and just after the time that is measured.
+type measureHooks struct{ open, close func() error }
 
 // run measures a collector from the moment it has its input until all of it was sent, and checks that all arrived.
 // The collector's start is not measured: it waits for its input first.
-func (r *runner) run(ctx context.Context, s setup, sh shape, w *window) (f figures, err error) {
+func (r *runner) run(ctx context.Context, s setup, sh shape, w *measureHooks) (f figures, err error) {
 	dir, err := os.MkdirTemp(r.dir, "run-*")
 	if err != nil {
 		return f, err

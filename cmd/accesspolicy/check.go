@@ -125,9 +125,9 @@ func (p *policy) decide(r request) (best decision) {
 // matches reports whether a statement is about a request. A grant must be about all of the resource, a denial is about it
 // when it takes any part away.
 func (s *statement) matches(r request) (matches truth, account bool) {
-	one, other := covers, overlaps
+	touches, excludes := covers, overlaps
 	if s.Effect == deny && !r.whole {
-		one, other = overlaps, covers
+		touches, excludes = overlaps, covers
 	}
 	about, account := s.isAbout(r.who)
 	if !about {
@@ -140,10 +140,10 @@ func (s *statement) matches(r request) (matches truth, account bool) {
 	if s.Action != nil && !hasAction(s.Action) || s.NotAction != nil && hasAction(s.NotAction) {
 		return no, false
 	}
-	if s.Resource != nil && !slices.ContainsFunc(s.Resource, func(p string) bool { return one(p, r.resource) }) {
+	if s.Resource != nil && !slices.ContainsFunc(s.Resource, func(p string) bool { return touches(p, r.resource) }) {
 		return no, false
 	}
-	if s.NotResource != nil && slices.ContainsFunc(s.NotResource, func(p string) bool { return other(p, r.resource) }) {
+	if s.NotResource != nil && slices.ContainsFunc(s.NotResource, func(p string) bool { return excludes(p, r.resource) }) {
 		return no, false
 	}
 	return s.Condition.hold(r.context), account

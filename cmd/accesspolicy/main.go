@@ -1,5 +1,5 @@
-// Command accesspolicy prints the bucket policy that lets Panoptica, or the panoptica_s3 exporter, write to a bucket, and says
-// what a policy that is there already lacks.
+// Command accesspolicy prints the bucket policy that lets Panoptica, or the panoptica_s3 exporter, write to a bucket, and checks what
+// an existing policy lacks.
 //
 //	accesspolicy -bucket-arn arn:aws:s3:::acme-siem -role-arn arn:aws:iam::111122223333:role/siempipe
 //

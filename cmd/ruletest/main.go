@@ -1,11 +1,10 @@
-// Command ruletest checks detection rules: it says what is wrong or not supported by file and line, runs the tests that
-// stand in the rules, and with -log shows what would have fired on a file of records.
+// Command ruletest checks detection rules: it reports errors by file and line, runs the tests inside the rules, and with -log shows
+// which findings a file of records would have caused.
 //
 //	go run ./cmd/ruletest rules/*.yml
 //	go run ./cmd/ruletest -log events.ndjson builtin my-rules/
 //
-// It ends with 0 when every rule can be used and every test comes out right, with 1 when not, with 2 when it was called
-// wrongly.
+// The exit status is 0 when every rule can be used and every test passes, 1 when not, 2 when the command line is wrong.
 package main
 
 import (

@@ -148,30 +148,31 @@ func (m *Match) render(name string, t *template) string {
 // correlated is a match of a correlation by a record of a rule that it refers to.
 func (r *Rule) correlated(rec *record.Record, of *Rule) Match {
 	m := r.match(rec, of.LogSource, r.level)
-	group, _, whole := r.tuple(rec.Body, m.fields, of, r.Correlation.GroupBy)
-	m.counts = whole // who cannot be told from others is in no group
+	group, _, complete := r.fieldTexts(rec.Body, m.fields, of, r.Correlation.GroupBy)
+	m.counts = complete // who cannot be told from others is in no group
 	m.Dedup = cut(strings.Join(group, ","))
 	m.key = strings.Join([]string{r.Key(), rec.TenantID, "", string(appendTexts(nil, group))}, "\x00") // a comma in a value makes no other group
 	if r.Correlation.Values {
-		value, some, _ := r.tuple(rec.Body, m.fields, of, r.Correlation.Field)
-		m.value, m.counts = hash(string(appendTexts(nil, value))), m.counts && some
+		value, present, _ := r.fieldTexts(rec.Body, m.fields, of, r.Correlation.Field)
+		m.value, m.counts = hash(string(appendTexts(nil, value))), m.counts && present
 	}
 	return m
 }
 
-// tuple is the values of fields, whether any of them says something, and whether all are there.
-func (r *Rule) tuple(body string, fields fieldSet, of *Rule, names []string) (values []string, some, whole bool) {
-	values, whole = make([]string, len(names)), true
+// fieldTexts returns the texts of the named fields. present says that one of them at least is not empty, complete that the record has
+// all of them.
+func (r *Rule) fieldTexts(body string, fields fieldSet, of *Rule, names []string) (texts []string, present, complete bool) {
+	texts, complete = make([]string, len(names)), true
 	for i, name := range names {
 		v, ok := fields[of.Key()+"\x00"+name].First(body)
 		if !ok {
-			whole = false
+			complete = false
 			continue
 		}
-		values[i] = cut(v.Text())
-		some = some || values[i] != ""
+		texts[i] = cut(v.Text())
+		present = present || texts[i] != ""
 	}
-	return values, some, whole
+	return texts, present, complete
 }
 
 // maxTime is the latest time of a window, in 2116: nothing that is added to it runs over.

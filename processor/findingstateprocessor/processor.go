@@ -34,10 +34,10 @@ type findingState struct {
 	tracker *findingstate.Tracker // nil until Start
 	readers sync.Pool             // of *reader
 
-	stop    context.CancelFunc
-	stopped sync.WaitGroup
-	damaged int // reported so far
-	front   front
+	stop     context.CancelFunc
+	stopped  sync.WaitGroup
+	damaged  int // reported so far
+	upstream upstreamCheck
 }
 
 var _ processor.Logs = (*findingState)(nil)
@@ -113,7 +113,7 @@ func (p *findingState) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 		n.report(ctx, p.telemetry)
 		return nil
 	}
-	p.front.check(logrecord.DroppedBy(ctx), r.scans || p.cfg.Release == onScanCompleted, p.set.Logger)
+	p.upstream.check(logrecord.DroppedBy(ctx), r.scans || p.cfg.Release == onScanCompleted, p.set.Logger)
 	if err := p.tracker.Lock(ctx); err != nil {
 		return err
 	}

@@ -24,8 +24,8 @@ var errSignature = errors.New("signature missing or wrong")
 // encodingKey is the context key of a request's Content-Encoding.
 type encodingKey struct{}
 
-// keepEncoding moves a request's Content-Encoding out of reach of the server's own decompression.
-func keepEncoding(next http.Handler) http.Handler {
+// hideEncoding moves a request's Content-Encoding out of reach of the server's own decompression.
+func hideEncoding(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		encoding := strings.ToLower(strings.Join(r.Header.Values("Content-Encoding"), ","))
 		r.Header.Del("Content-Encoding")

@@ -1,5 +1,6 @@
-// Package findingsreceiver takes security records over HTTP: findings, scans, vendors' files. It cuts a body into records
-// while it streams in and answers only when the pipeline took all of them.
+// Package findingsreceiver accepts findings, scans and vendors' files over HTTP and passes each record in them to the pipeline.
+//
+// It cuts a body into records while the body streams in, and responds only after the pipeline has taken all of them.
 package findingsreceiver
 
 //go:generate mdatagen metadata.yaml

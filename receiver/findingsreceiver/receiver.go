@@ -66,7 +66,7 @@ func (f *findings) Start(ctx context.Context, host component.Host) error {
 	if f.server, err = server.ToServer(ctx, host.GetExtensions(), f.set.TelemetrySettings, f.routes()); err != nil {
 		return err
 	}
-	f.server.Handler = keepEncoding(f.server.Handler)
+	f.server.Handler = hideEncoding(f.server.Handler)
 	listener, err := server.ToListener(ctx)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", f.cfg.NetAddr.Endpoint, err)

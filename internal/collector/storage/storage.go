@@ -1,4 +1,4 @@
-// Package storage finds the storage extension that a component's configuration names.
+// Package storage opens the storage extension that a component's configuration names, and keeps numbered values in it.
 package storage
 
 import (

@@ -1,5 +1,6 @@
-// Package bucket reads objects of three clouds' object stores through one interface: list, open at an offset, and one
-// table of what can go wrong. The reading itself, with its resumption and timeouts, is the same for all.
+// Package bucket lists and reads objects in the object stores of three clouds through one interface.
+//
+// A store lists, opens at an offset, and has a table of what can go wrong. Resuming and timeouts are the same for all.
 package bucket
 
 import (

@@ -1,5 +1,7 @@
-// Package notice reads the messages by which clouds say that there are new objects: Amazon S3's own, those of SNS around
-// them, of EventBridge, of CloudTrail; Azure's Event Grid in both of its schemas; Google's Pub/Sub notifications.
+// Package notice parses the messages with which clouds announce new objects.
+//
+// It knows those of Amazon S3, also through SNS and EventBridge, and of CloudTrail; Azure's Event Grid in both of its schemas; and
+// Google's Pub/Sub notifications.
 package notice
 
 import (

@@ -1,5 +1,6 @@
-// Package queue receives notifications from three clouds' queues. What they have in common is here: a message is leased,
-// the lease is extended while the message is worked on, and only the handler's verdict ends it.
+// Package queue receives messages from the queues of three clouds and deletes each one only after its handler says so.
+//
+// A message is leased, and the lease is extended while the handler works on it.
 package queue
 
 import (
@@ -32,7 +33,7 @@ type Handler func(ctx context.Context, m Message) Verdict
 
 // Queue is a queue of messages.
 type Queue interface {
-	// Receive hands messages to handle, up to concurrency at once, until ctx ends and the last handler has returned. It
+	// Receive calls handle with messages, up to concurrency at once, until ctx ends and the last handler has returned. It
 	// retries for ever; report hears of each failure to receive, and nil when it works again.
 	Receive(ctx context.Context, concurrency int, handle Handler, report func(error))
 	// Name names the queue for people.

@@ -9,18 +9,18 @@ import (
 	"github.com/siempipe/siempipe/internal/process"
 )
 
-// front warns, once, when the siem processor in front drops what the state has to remember. The zero value is ready; it is safe
+// upstreamCheck warns, once, when the siem processor in front drops what the state has to remember. The zero value is ready; it is safe
 // for concurrent use.
-type front struct{ findings, scans sync.Once }
+type upstreamCheck struct{ findings, scans sync.Once }
 
 // check looks at what the siem processor says that it drops, the same for every batch, and logs which keys to set there. scans
 // says that ends of scans matter.
-func (f *front) check(dropped logrecord.Dropped, scans bool, log *zap.Logger) {
+func (u *upstreamCheck) check(dropped logrecord.Dropped, scans bool, log *zap.Logger) {
 	if dropped == (logrecord.Dropped{}) {
 		return
 	}
 	if dropped.Exclude != (process.Exclude{}) || dropped.Suppressed {
-		f.findings.Do(func() {
+		u.findings.Do(func() {
 			var keys []string
 			for _, k := range [...]struct {
 				dropped bool
@@ -38,7 +38,7 @@ func (f *front) check(dropped logrecord.Dropped, scans bool, log *zap.Logger) {
 		})
 	}
 	if dropped.ScanEvents && scans {
-		f.scans.Do(func() {
+		u.scans.Do(func() {
 			log.Warn("The siem processor in front drops the ends of scans, without which none completes; set these keys there", zap.Strings("keys", []string{"scan_events: pass"}))
 		})
 	}
