@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The table stands between these lines of the README.
+// The table is between these lines of the README.
 const (
 	tableBegin = "<!-- make bench: begin -->\n"
 	tableEnd   = "<!-- make bench: end -->\n"

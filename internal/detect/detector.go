@@ -39,7 +39,7 @@ type Match struct {
 	Title string
 	Dedup string
 	Level record.Severity
-	// Errors says which templates failed: the rule's name stands where they would.
+	// Errors says which templates failed: the rule's name takes their place.
 	Errors []string
 
 	rec    record.Record
@@ -226,8 +226,8 @@ func (m *Match) draft() []byte {
 	return append(append([]byte{'{'}, members[:len(members)-1]...), '}')
 }
 
-// unwrap takes the brackets off a draft and reads severity and account of the first record: what stands beside a finding is
-// what stands in it.
+// unwrap takes the brackets off a draft and reads severity and account of the first record, so that the attributes of a finding agree
+// with its body.
 func unwrap(draft []byte, level record.Severity) ([]byte, record.Severity, string) {
 	accountID := ""
 	for _, v := range sigma.Lookup(nil, string(draft), "account_id") {

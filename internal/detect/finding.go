@@ -12,7 +12,7 @@ import (
 	"github.com/siempipe/siempipe/internal/record"
 )
 
-// Format stands in siem.format of findings that are made here.
+// Format is the siem.format of findings that are made here.
 const Format = record.FormatDetection
 
 // Limits of a finding.

@@ -100,7 +100,7 @@ func parseField(s string, i int) (part templatePart, end int, err error) {
 	return part, end, nil
 }
 
-// templateWords splits what stands between brackets at | and blanks; a word may be in double quotes.
+// templateWords splits the text between brackets at | and blanks; a word may be in double quotes.
 func templateWords(s string, i int) (groups [][]string, end int, err error) {
 	group := []string{}
 	for i < len(s) {

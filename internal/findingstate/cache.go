@@ -63,7 +63,7 @@ func (c *cache) getAt(i id, first place) *slot {
 	return c.get(i)
 }
 
-// find returns an entry's slot, and where in the index it stands; nil when it is not cached.
+// find returns an entry's slot, and its place in the index; nil when it is not cached.
 func (c *cache) find(i id) (at uint32, s *slot) {
 	for at = c.index.home(i); ; at = c.index.after(at) {
 		p := c.index.places[at]

@@ -191,7 +191,7 @@ func (t *Tracker) changedFields(e *entry, o *Observation) []string {
 			list = append(list, t.names.name(f.name()))
 		}
 	}
-	if len(list) == 0 { // 24 bits of a hash were equal by chance, or a field stands twice
+	if len(list) == 0 { // 24 bits of a hash were equal by chance, or a field appears twice
 		return []string{OtherFields}
 	}
 	slices.Sort(list)

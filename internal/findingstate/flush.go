@@ -203,7 +203,7 @@ func (t *Tracker) flushSome(ctx context.Context, dirty []placed) (n int, err err
 	return n, nil
 }
 
-// stored is an entry as it stands on a page.
+// stored is an entry as a page holds it.
 type stored struct {
 	one  []byte
 	hash uint32

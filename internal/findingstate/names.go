@@ -13,7 +13,7 @@ const (
 	maxNameBytes = 64
 	// otherFields is the number of all fields beyond the limits, together.
 	otherFields = 0
-	// OtherFields is what stands for them in a list of changed fields.
+	// OtherFields is their common name in a list of changed fields.
 	OtherFields = "*"
 )
 

@@ -214,8 +214,8 @@ func (p *detection) match(w *worker, logs plog.Logs) {
 	}
 }
 
-// appendFinding puts a finding beside the record that completed it, so that it has the same resource. A sender that was
-// refused may come again with the very batch to which it was put then; it is not put there twice.
+// appendFinding adds a finding under the resource of the record that completed it. A sender that was refused may send the very
+// batch to which the finding was added then; it is not added twice.
 func appendFinding(logs plog.Logs, resource int, finding *record.Record) {
 	scopes := logs.ResourceLogs().At(resource).ScopeLogs()
 	var sl plog.ScopeLogs

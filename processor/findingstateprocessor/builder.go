@@ -2,7 +2,7 @@ package findingstateprocessor
 
 import "go.opentelemetry.io/collector/pdata/plog"
 
-// place is a log record with where it stands.
+// place is a log record with its position in the batch.
 type place struct {
 	resource plog.ResourceLogs
 	scope    plog.ScopeLogs

@@ -7,8 +7,8 @@ import (
 	"github.com/siempipe/siempipe/internal/jsonscan"
 )
 
-// hasMember reports whether a scan has a member of its own of a name, or may have, where it is broken inside. That the name
-// stands anywhere in it says nothing: a mail may have it as its subject.
+// hasMember reports whether a scan has a member of its own of a name, or may have, where it is broken inside. To search the text for
+// the name is not enough: a mail may have it as its subject.
 func hasMember(raw, name string) bool {
 	members, _, err := jsonscan.Members(nil, raw)
 	return err != nil || slices.ContainsFunc(members, func(m jsonscan.Member) bool { return m.Key() == name })

@@ -13,7 +13,7 @@ import (
 //go:embed mapping.yml
 var builtinMapping []byte
 
-// Mapping says which log types a log source means and where a rule's fields stand in their records. It is immutable
+// Mapping says which log types a log source means and where a rule's fields are in their records. It is immutable
 // once it is made and safe for concurrent use.
 type Mapping struct {
 	sources  []sourceRow
@@ -30,7 +30,7 @@ type sourceRow struct {
 	Fields   []string `yaml:"fields"`
 }
 
-// fieldRow is where a field stands.
+// fieldRow says where a field is.
 type fieldRow struct {
 	union        bool // all alternatives count, not the first that is there
 	alternatives []alternative
@@ -237,7 +237,7 @@ func typeMatches(pattern, logType string) bool {
 	return pattern == logType
 }
 
-// resolve finds where a field of a rule stands.
+// resolve finds where a field of a rule is.
 func (m *Mapping) resolve(l LogSource, field string) fieldRow {
 	row := m.source(l)
 	if row == nil {
@@ -307,7 +307,7 @@ func (m *Mapping) Fields() []FieldDoc {
 	return docs
 }
 
-// String says where the value stands and what is made of it.
+// String says where the value is and what is made of it.
 func (a *alternative) String() string {
 	text := "`" + strings.Join(a.path, ".") + "`"
 	for _, g := range a.when {

@@ -86,7 +86,7 @@ func (p pattern) plain() (text string, ok bool) {
 	return text, true
 }
 
-// joined is the pattern with literals that stand side by side as one.
+// joined is the pattern with neighbouring literals as one.
 func (p pattern) joined() (q pattern) {
 	for _, x := range p {
 		if n := len(q); n > 0 && x.kind == literal && q[n-1].kind == literal {

@@ -238,7 +238,7 @@ type keyValue struct {
 	value *yaml.Node
 }
 
-// mapping lists the keys of a mapping; a key that stands twice is an error, since readers disagree which one counts.
+// mapping lists the keys of a mapping; a key that appears twice is an error, since readers disagree which one counts.
 func (p *parser) mapping(n *yaml.Node) (keys []keyValue, ok bool) {
 	n = resolve(n)
 	if n.Kind != yaml.MappingNode {

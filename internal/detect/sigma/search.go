@@ -106,7 +106,7 @@ func (p *parser) fields(n *yaml.Node) *Expr {
 	return combine(opAnd, kids)
 }
 
-// modifiers are what stands behind a field's name.
+// modifiers are the words after a field's name.
 type modifiers struct {
 	all, neg, cased, exists, fieldref bool
 	anchor                            string // contains, startswith, endswith
@@ -390,7 +390,7 @@ func canonicalNumber(text string) (string, bool) {
 	return strconv.FormatFloat(f, 'g', -1, 64), true
 }
 
-// dashes are what stands before an option of a Windows command.
+// dashes are the characters that begin an option of a Windows command.
 const dashes = "-/–—―"
 
 // encode applies encodings in their order. Each pattern may become several.

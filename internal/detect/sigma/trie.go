@@ -49,7 +49,7 @@ func (t *trie) finish() {
 	}
 }
 
-// span is where the value of a trie node stands in the object that is being read.
+// span is the position of the value of a trie node in the object that is being read.
 type span struct {
 	text  string
 	kind  jsonscan.Kind

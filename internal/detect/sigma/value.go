@@ -40,7 +40,7 @@ type Field struct {
 	row  fieldRow
 }
 
-// Field finds where a field stands in the records of a log source.
+// Field finds a field in the records of a log source.
 func (m *Mapping) Field(l LogSource, name string) Field {
 	return Field{Name: name, row: m.resolve(l, name)}
 }

@@ -25,7 +25,7 @@ type Object struct {
 	Archived bool      // in a storage class that cannot be read at once
 }
 
-// IsFolder reports whether the object only stands for a folder, as consoles make them.
+// IsFolder reports whether the object only marks a folder, as consoles make them.
 func (o *Object) IsFolder() bool { return strings.HasSuffix(o.Key, "/") && o.Size == 0 }
 
 // sizeUnknown is the size of a Content whose store does not say it.

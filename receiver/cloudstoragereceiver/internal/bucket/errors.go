@@ -13,7 +13,7 @@ type Kind string
 const (
 	// NotFound: the object is gone, or was never there. Others may be read.
 	NotFound Kind = "not_found"
-	// Forbidden: the store refuses this identity. It may be for all objects, and somebody can mend it.
+	// Forbidden: the store refuses this identity. It may be for all objects, and an administrator can fix it.
 	Forbidden Kind = "forbidden"
 	// Archived: the object must be restored before it can be read.
 	Archived Kind = "archived"
@@ -21,7 +21,7 @@ const (
 	Changed Kind = "changed"
 	// Unavailable: the store or the way to it fails. It gets better by itself.
 	Unavailable Kind = "unavailable"
-	// Misconfigured: no such bucket, wrong region and the like. It is so for all objects, and somebody can mend it.
+	// Misconfigured: no such bucket, wrong region and the like. It is so for all objects, and an administrator can fix it.
 	Misconfigured Kind = "misconfigured"
 )
 

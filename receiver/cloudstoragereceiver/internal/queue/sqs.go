@@ -97,7 +97,7 @@ func sqsLost(err error) bool {
 	return false
 }
 
-// sqsHints names what somebody can mend.
+// sqsHints says how to fix what an administrator can fix.
 var sqsHints = map[string]string{
 	"AccessDenied":                            "allow sqs:ReceiveMessage, sqs:DeleteMessage and sqs:ChangeMessageVisibility on the queue to this role",
 	"AccessDeniedException":                   "allow sqs:ReceiveMessage, sqs:DeleteMessage and sqs:ChangeMessageVisibility on the queue to this role",
