@@ -116,7 +116,7 @@ func (p *findingState) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 		n.report(ctx, p.telemetry)
 		return nil
 	}
-	p.front.check(logrecord.DroppedBy(ctx), r.scans || p.cfg.Release == onScanCompleted, p.set.Logger)
+	p.front.check(logrecord.UpstreamDropsOf(ctx), r.scans || p.cfg.Release == onScanCompleted, p.set.Logger)
 	if err := p.tracker.Lock(ctx); err != nil {
 		return err
 	}
@@ -235,7 +235,7 @@ func (p *findingState) decide(b *findingstate.Batch, r *reader, n *counts) (out 
 		n.bytesOut += int64(it.bytes)
 	}
 	if out.n > 0 {
-		logrecord.KeepOnly(out.logs, len(r.items))
+		logrecord.DetachRemainder(out.logs, len(r.items))
 	}
 	return out
 }
