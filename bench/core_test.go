@@ -27,22 +27,37 @@ func BenchmarkCore(b *testing.B) {
 	now := time.Now()
 
 	b.Run("siem", func(b *testing.B) {
-		parser, err := format.NewParser(format.Options{Format: "panoptica"})
+		p, err := process.New(process.Options{
+			Parsing: format.Options{Format: "panoptica"},
+			Exclude: process.Exclude{Dismissed: true, Snoozed: true},
+		})
 		require.NoError(b, err)
-		s := process.Screen{Exclude: process.Exclude{Dismissed: true, Snoozed: true}}
-		var rec record.Record
-		parser.Parse(raw, "", now, &rec)
+		text := process.Text{Raw: raw, Context: format.Context{Received: now}}
+		one := func() (rec record.Record) {
+			p.Start(&text)
+			for out := p.Next(); out != nil; out = p.Next() {
+				p.Decide(out, nil, now)
+				if out.Dropped != "" {
+					b.Fatal(out.Dropped)
+				}
+				rec = out.Record
+			}
+			return rec
+		}
+		rec := one()
 		require.Equal(b, record.SecurityFinding, rec.EventType, rec.Error)
 		require.Equal(b, raw, rec.Body)
 		require.NotEmpty(b, rec.ID)
 		require.False(b, rec.Time.IsZero())
-		require.Zero(b, testing.AllocsPerRun(100, func() { parser.Parse(raw, "", now, &rec) }))
+		require.Zero(b, testing.AllocsPerRun(100, func() { one() }))
 		b.SetBytes(int64(len(raw)))
 		b.ReportAllocs()
 		for b.Loop() {
-			parser.Parse(raw, "", now, &rec)
-			if reason, _ := s.Drops(&rec, nil, now); reason != "" {
-				b.Fatal(reason)
+			p.Start(&text)
+			for out := p.Next(); out != nil; out = p.Next() {
+				if p.Decide(out, nil, now); out.Dropped != "" {
+					b.Fatal(out.Dropped)
+				}
 			}
 		}
 	})

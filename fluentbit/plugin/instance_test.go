@@ -16,8 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/siempipe/siempipe/internal/deliver/objectstore"
-	"github.com/siempipe/siempipe/internal/format"
-	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/process"
 	"github.com/siempipe/siempipe/internal/test/fluentbit"
 	"github.com/siempipe/siempipe/internal/test/msgpack"
 	"github.com/siempipe/siempipe/internal/test/peers"
@@ -183,18 +182,18 @@ func TestHeedfulStore(t *testing.T) {
 	assert.Contains(t, log.String(), "2 objects not tried: context deadline exceeded")
 }
 
-// panicky is a sink, and a parser, that panics.
-type panicky struct{ *format.Parser }
+// panicky is a sink, and a processor, that panics.
+type panicky struct{ *process.Processor }
 
 func (panicky) deliver(context.Context, records, *attempt) (string, error) { panic("delivery") }
 func (panicky) String() string                                             { return "panicky" }
 func (panicky) close() error                                               { return nil }
 
-func (p panicky) ParseIn(raw string, in format.Context, rec *record.Record) {
-	if strings.Contains(raw, "boom") {
+func (p panicky) Start(t *process.Text) {
+	if t.Broken == "" && strings.Contains(t.Raw, "boom") {
 		panic("parser")
 	}
-	p.Parser.ParseIn(raw, in, rec)
+	p.Processor.Start(t)
 }
 
 func TestPanicInDelivery(t *testing.T) {
@@ -226,7 +225,7 @@ func TestPanicInAParser(t *testing.T) {
 	store := &fakeStore{}
 	i, log := onStore(t, store, keys{})
 	w := i.workers.New().(*worker)
-	w.parser = panicky{w.parser.(*format.Parser)}
+	w.processor = panicky{w.processor.(*process.Processor)}
 	i.workers = sync.Pool{New: func() any { return w }} // without the one that is made at start
 	var data []byte
 	for _, line := range []string{`{"alert_id":"1"}`, "boom 1", "boom 2", `{"alert_id":"2"}`, "boom 3"} {

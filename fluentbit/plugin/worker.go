@@ -10,20 +10,27 @@ import (
 	"github.com/siempipe/siempipe/internal/format"
 	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/process"
-	"github.com/siempipe/siempipe/internal/read/payload"
+	"github.com/siempipe/siempipe/internal/process/suppress"
 	"github.com/siempipe/siempipe/internal/record"
 )
+
+// processor is the part of *process.Processor that a worker uses.
+type processor interface {
+	Start(*process.Text)
+	Next() *process.Outcome
+	Decide(*process.Outcome, *suppress.List, time.Time)
+	Object(*process.Outcome) (o format.Object, ok bool)
+	Release()
+}
 
 // worker is the scratch that one flush needs: it makes records of a chunk. In the steady state it allocates nothing for a
 // record that needs no change.
 type worker struct {
-	chunk  chunk
-	parser process.Parser
-	screen process.Screen
-	format string // of records that name none
-	event  event
-	rec    record.Record
-	recs   records
+	chunk     chunk
+	processor processor
+	event     event
+	text      process.Text // of event
+	recs      records
 
 	placed bool             // the sink asks for members
 	places []jsonscan.Where // of recs
@@ -36,17 +43,11 @@ const maxKeptRecords = 64 << 10
 const maxKeptPlaces = 20 * maxKeptRecords
 
 func newWorker(c *config) (*worker, error) {
-	parser, err := format.NewParser(c.source)
+	p, err := process.New(process.Options{Parsing: c.source, Exclude: c.exclude, DropInvalid: c.onInvalid == invalidDrop})
 	if err != nil {
 		return nil, err
 	}
-	return &worker{
-		chunk:  chunk{recordKey: c.recordKey},
-		parser: parser,
-		screen: process.Screen{Exclude: c.exclude, DropInvalid: c.onInvalid == invalidDrop},
-		format: c.source.Format,
-		placed: c.output == outputSyslog,
-	}, nil
+	return &worker{chunk: chunk{recordKey: c.recordKey}, processor: p, placed: c.output == outputSyslog}, nil
 }
 
 // reset lets go of the chunk and its records.
@@ -58,130 +59,85 @@ func (w *worker) reset() {
 		w.places = nil
 	}
 	clear(w.recs)
-	w.places = w.places[:0]
-	w.recs, w.rec, w.event = w.recs[:0], record.Record{}, event{}
+	w.recs, w.places = w.recs[:0], w.places[:0]
+	w.event, w.text = event{}, process.Text{}
+	w.processor.Release()
 	w.chunk.reset(nil)
 }
 
-// run fills recs with the records of the chunk that go on.
+// run fills recs with the chunk's records that continue.
 func (w *worker) run(data []byte, a *attempt) *counts {
 	n := &counts{}
 	w.reset()
 	w.chunk.reset(data)
 	for more := true; more; {
-		more = w.some(a, n)
+		more = w.processEvents(a, n)
 	}
 	return n
 }
 
-// some makes records until the chunk ends or one makes us panic: that one becomes invalid, and more is true.
-func (w *worker) some(a *attempt, n *counts) (more bool) {
-	parsing := false
+// processEvents processes events until the chunk ends. An event that makes us panic ends it too: that one becomes an invalid record,
+// and more is true.
+func (w *worker) processEvents(a *attempt, n *counts) (more bool) {
+	before := -1 // records before the event under way; a panic outside of one is not the event's
 	defer func() {
-		if !parsing { // a panic elsewhere is not the record's
+		if before < 0 {
 			return
 		}
 		if r := recover(); r != nil {
-			e := &w.event
-			rec := format.NewInvalid(e.raw, w.formatOf(e), fmt.Sprintf("panic: %v", r), w.received(e, a))
-			w.keep(&rec, a, n)
+			w.recs = w.recs[:before] // none of the event's own
+			w.text.Broken = fmt.Sprintf("panic: %v", r)
+			w.processText(a, n)
 			more = true
 		}
 	}()
 	for w.chunk.next(&w.event) {
-		e := &w.event
 		n.in++
-		switch {
-		case e.broken != "":
-			rec := format.NewInvalid(e.raw, w.formatOf(e), e.broken, w.received(e, a))
-			w.keep(&rec, a, n)
-		case strings.TrimSpace(e.raw) == "":
-			n.drop(process.Empty)
-		default:
-			parsing = true
-			w.parse(e, a, n)
-			parsing = false
-		}
+		before = len(w.recs)
+		w.readText(a)
+		w.processText(a, n)
+		before = -1
 	}
 	return false
 }
 
-// parse makes the records of one event. A panic leaves none of them.
-func (w *worker) parse(e *event, a *attempt, n *counts) {
-	before := len(w.recs)
-	defer func() {
-		if before >= 0 { // a panic
-			w.recs = w.recs[:before]
-		}
-	}()
-	in := format.Context{Format: e.format, Fields: e.fields, Received: w.received(e, a), Object: w.chunk.object}
-	header, file := process.Parse(w.parser, e.raw, in, &w.rec)
-	made := 0
-	if file {
-		made, file = process.Apart(w.parser, e.raw, in, w.format, nil, func(_ *payload.Item, rec *record.Record) {
-			if rec != nil { // else the end of a scan, which nothing here waits for
-				w.keep(rec, a, n)
-			}
-		})
+// readText sets the text to that of the event.
+func (w *worker) readText(a *attempt) {
+	e, t := &w.event, &w.text
+	t.Raw, t.Broken, t.Format, t.Fields, t.Object = e.raw, e.broken, e.format, e.fields, w.chunk.object
+	if t.Received = e.time; e.time.IsZero() { // the time of its event is the same whenever the chunk comes
+		t.Received = a.at
 	}
-	switch {
-	case header:
-		n.drop(process.Header)
-	case file && made == 0:
-		n.drop(process.Empty)
-	case !file:
-		findings := w.parser.Findings()
-		w.keep(&w.rec, a, n)
-		if w.placed && len(w.recs) > before {
-			w.place(&w.recs[before])
-		}
-		for i := range findings {
-			w.keep(&findings[i], a, n)
-		}
-	}
-	before = -1
 }
 
-// keep adds a record unless it is dropped.
-func (w *worker) keep(rec *record.Record, a *attempt, n *counts) {
-	if rec.EventType == record.Invalid {
-		if n.invalid == 0 {
-			n.firstError = strings.Clone(rec.Error)
+// processText keeps the records of the text that continue.
+func (w *worker) processText(a *attempt, n *counts) {
+	p := w.processor
+	p.Start(&w.text)
+	for out := p.Next(); out != nil; out = p.Next() {
+		p.Decide(out, a.list, a.at)
+		n.add(out)
+		if out.Dropped == "" {
+			w.keep(out)
 		}
-		n.invalid++
 	}
-	if reason, _ := w.screen.Drops(rec, a.list, a.at); reason != "" {
-		n.drop(reason)
+}
+
+// keep adds a record, with what the parser knows of it, so that its body need not be scanned again.
+func (w *worker) keep(out *process.Outcome) {
+	w.recs = append(w.recs, entry{Record: out.Record})
+	e := &w.recs[len(w.recs)-1]
+	if !record.Representable(e.Time) { // as inside the Collector
+		e.Time = time.Time{}
+	}
+	if !w.placed {
 		return
 	}
-	if !record.Representable(rec.Time) { // as inside the Collector
-		rec.Time = time.Time{}
-	}
-	w.recs = append(w.recs, entry{Record: *rec})
-}
-
-// place keeps what the parser knows of the record that it parsed last, so that its body need not be scanned again.
-func (w *worker) place(e *entry) {
-	if o, ok := w.parser.Object(&e.Record); ok {
+	if o, ok := w.processor.Object(out); ok {
 		from := len(w.places)
 		w.places = jsonscan.AppendWhere(w.places, e.Body, o.Members)
 		e.known = pipe.Known{Places: w.places[from:len(w.places):len(w.places)], Shape: o.Shape}
 	}
-}
-
-// received is when the record was taken in: the time of its event, which is the same whenever the chunk comes.
-func (w *worker) received(e *event, a *attempt) time.Time {
-	if e.time.IsZero() {
-		return a.at
-	}
-	return e.time
-}
-
-func (w *worker) formatOf(e *event) string {
-	if e.format != "" {
-		return e.format
-	}
-	return w.format
 }
 
 // counts is what became of the records of one chunk.
@@ -191,11 +147,20 @@ type counts struct {
 	dropped     map[string]int
 }
 
-func (n *counts) drop(reason string) {
+func (n *counts) add(out *process.Outcome) {
+	if out.Record.EventType == record.Invalid {
+		if n.invalid == 0 {
+			n.firstError = strings.Clone(out.Record.Error)
+		}
+		n.invalid++
+	}
+	if out.Dropped == "" {
+		return
+	}
 	if n.dropped == nil {
 		n.dropped = make(map[string]int)
 	}
-	n.dropped[reason]++
+	n.dropped[out.Dropped]++
 }
 
 // log says what is worth a line.

@@ -113,7 +113,7 @@ func (p *findingState) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 		n.report(ctx, p.telemetry)
 		return nil
 	}
-	p.upstream.check(logrecord.DroppedBy(ctx), r.scans || p.cfg.Release == onScanCompleted, p.set.Logger)
+	p.upstream.check(logrecord.UpstreamDropsOf(ctx), r.scans || p.cfg.Release == onScanCompleted, p.set.Logger)
 	if err := p.tracker.Lock(ctx); err != nil {
 		return err
 	}
@@ -232,7 +232,7 @@ func (p *findingState) decide(tx *findingstate.Transaction, r *reader, n *counts
 		n.bytesOut += int64(it.bytes)
 	}
 	if out.n > 0 {
-		logrecord.KeepOnly(out.logs, len(r.items))
+		logrecord.DetachRemainder(out.logs, len(r.items))
 	}
 	return out
 }

@@ -15,8 +15,8 @@ type upstreamCheck struct{ findings, scans sync.Once }
 
 // check looks at what the siem processor says that it drops, the same for every batch, and logs which keys to set there. scans
 // says that ends of scans matter.
-func (u *upstreamCheck) check(dropped logrecord.Dropped, scans bool, log *zap.Logger) {
-	if dropped == (logrecord.Dropped{}) {
+func (u *upstreamCheck) check(dropped logrecord.UpstreamDrops, scans bool, log *zap.Logger) {
+	if dropped == (logrecord.UpstreamDrops{}) {
 		return
 	}
 	if dropped.Exclude != (process.Exclude{}) || dropped.Suppressed {

@@ -17,21 +17,21 @@ import (
 
 // TestFrontKeepsBack: who forgot a key of the siem processor is told, once, and only where it matters.
 func TestFrontKeepsBack(t *testing.T) {
-	forgotten := logrecord.Dropped{Exclude: process.Exclude{Dismissed: true, Snoozed: true}, Suppressed: true, ScanEvents: true}
+	forgotten := logrecord.UpstreamDrops{Exclude: process.Exclude{Dismissed: true, Snoozed: true}, Suppressed: true, ScanEvents: true}
 	findings := `[exclude::dismissed: false exclude::snoozed: false suppressions::on_match: mark]`
 	for name, c := range map[string]struct {
-		dropped logrecord.Dropped
+		dropped logrecord.UpstreamDrops
 		release string
 		steps   []string
 		want    []string
 	}{
-		"nothing said":            {logrecord.Dropped{}, onScanCompleted, []string{"f-1", "scan s1: f-2"}, nil},
+		"nothing said":            {logrecord.UpstreamDrops{}, onScanCompleted, []string{"f-1", "scan s1: f-2"}, nil},
 		"no findings":             {forgotten, onScanCompleted, []string{""}, nil},
 		"scans do not matter":     {forgotten, "immediately", []string{"f-1", "f-1"}, []string{findings}},
 		"a scan names itself":     {forgotten, "immediately", []string{"f-1", "scan s1: f-2", "scan s1: f-2"}, []string{findings, "[scan_events: pass]"}},
-		"scans are waited for":    {logrecord.Dropped{ScanEvents: true}, onScanCompleted, []string{"f-1"}, []string{"[scan_events: pass]"}},
-		"resolved findings":       {logrecord.Dropped{Exclude: process.Exclude{Resolved: true}}, "immediately", []string{"f-1"}, []string{"[exclude::resolved: false]"}},
-		"scan events, no scan id": {logrecord.Dropped{ScanEvents: true}, "immediately", []string{"f-1"}, nil},
+		"scans are waited for":    {logrecord.UpstreamDrops{ScanEvents: true}, onScanCompleted, []string{"f-1"}, []string{"[scan_events: pass]"}},
+		"resolved findings":       {logrecord.UpstreamDrops{Exclude: process.Exclude{Resolved: true}}, "immediately", []string{"f-1"}, []string{"[exclude::resolved: false]"}},
+		"scan events, no scan id": {logrecord.UpstreamDrops{ScanEvents: true}, "immediately", []string{"f-1"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			core, seen := observer.New(zap.WarnLevel)
@@ -40,7 +40,7 @@ func TestFrontKeepsBack(t *testing.T) {
 			cfg := defaults()
 			cfg.Release = c.release
 			r := newRigWith(t, set, cfg)
-			r.context = logrecord.WithDropped(t.Context(), c.dropped)
+			r.context = logrecord.WithUpstreamDrops(t.Context(), c.dropped)
 			for _, step := range c.steps {
 				if step == "" {
 					logs := plog.NewLogs()

@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/siempipe/siempipe/internal/process"
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/processor/siemprocessor/internal/metadata"
 )
@@ -14,23 +15,25 @@ import (
 // batch in which nothing is dropped or invalid.
 type counts struct {
 	in, out    int64
+	repaired   int // lines
 	dropped    map[string]int64
 	invalid    map[string]int64
 	suppressed map[string]int64
 }
 
-func (n *counts) add(rec *record.Record, reason, rule string) {
-	if rec.EventType == record.Invalid {
-		increment(&n.invalid, rec.Format)
+// add counts an outcome. suppressed counts what continues marked, too.
+func (n *counts) add(out *process.Outcome) {
+	if out.Record.EventType == record.Invalid {
+		increment(&n.invalid, out.Record.Format)
 	}
-	if rule != "" {
-		increment(&n.suppressed, rule)
+	if out.Rule != "" {
+		increment(&n.suppressed, out.Rule)
 	}
-	if reason == "" {
+	if out.Dropped == "" {
 		n.out++
 		return
 	}
-	increment(&n.dropped, reason)
+	increment(&n.dropped, out.Dropped)
 }
 
 func increment(m *map[string]int64, key string) {
@@ -46,6 +49,9 @@ func (n *counts) report(ctx context.Context, to *metadata.TelemetryBuilder) {
 	addEach(ctx, to.ProcessorSiemRecordsDropped, "reason", n.dropped)
 	addEach(ctx, to.ProcessorSiemRecordsInvalid, "format", n.invalid)
 	addEach(ctx, to.ProcessorSiemRecordsSuppressed, "rule", n.suppressed)
+	if n.repaired > 0 {
+		to.ProcessorSiemLines.Add(ctx, int64(n.repaired), metric.WithAttributes(attribute.String("outcome", outcomeRepaired)))
+	}
 }
 
 func addEach(ctx context.Context, counter metric.Int64Counter, key string, values map[string]int64) {

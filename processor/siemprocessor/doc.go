@@ -1,7 +1,8 @@
 // Package siemprocessor parses security records, maps them to their schema and drops what nobody wants to see again.
 //
-// It is the translation between the Collector and the core: formats are in internal/format, suppressions in
-// internal/process/suppress. The body of a record stays one JSON object as a string.
+// It translates between the Collector and package process, which does the work. The body of a record stays one JSON object as a
+// string.
 package siemprocessor
 
 //go:generate mdatagen metadata.yaml
+//go:generate go test -run ^TestConfigSchema$ . -update-schema

@@ -20,8 +20,8 @@ func NewFactory() processor.Factory {
 }
 
 func createLogs(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
-	if dropped := cfg.(*Config).dropped(); dropped != (logrecord.Dropped{}) {
-		next = telling{next, dropped}
+	if drops := cfg.(*Config).drops(); drops != (logrecord.UpstreamDrops{}) {
+		next = dropsReporter{next, drops}
 	}
 	p, err := newSiem(set, cfg.(*Config), next)
 	if err != nil {
@@ -31,18 +31,18 @@ func createLogs(ctx context.Context, set processor.Settings, cfg component.Confi
 		processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: true}),
 		processorhelper.WithStart(p.start),
 		processorhelper.WithShutdown(p.shutdown))
-	if err != nil || p.join == nil {
+	if err != nil || p.joiner == nil {
 		return logs, err
 	}
-	return &joining{Logs: logs, siem: p}, nil
+	return &joiningLogs{Logs: logs, siem: p}, nil
 }
 
-// telling tells the next component, with each batch, what this one drops.
-type telling struct {
+// dropsReporter tells the next component, with each batch, what this one drops.
+type dropsReporter struct {
 	consumer.Logs
-	dropped logrecord.Dropped
+	drops logrecord.UpstreamDrops
 }
 
-func (t telling) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
-	return t.Logs.ConsumeLogs(logrecord.WithDropped(ctx, t.dropped), logs)
+func (r dropsReporter) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
+	return r.Logs.ConsumeLogs(logrecord.WithUpstreamDrops(ctx, r.drops), logs)
 }

@@ -134,7 +134,7 @@ func newStand(t *testing.T, d *disk, change func(*Config), clock ...func() time.
 	s.p, err = NewFactory().CreateLogs(t.Context(), nop(), cfg, next)
 	require.NoError(t, err)
 	for _, now := range clock {
-		s.p.(*joining).siem.now = now
+		s.p.(*joiningLogs).siem.now = now
 	}
 	require.NoError(t, s.p.Start(t.Context(), host))
 	return s
@@ -349,7 +349,7 @@ func TestJoinSurvivesAKill(t *testing.T) {
 	assert.NotContains(t, strings.Join(gone.out(), "\n"), "without its attributes")
 }
 
-// A batch that the next component refuses settles nothing: the scan comes again, and finds its line.
+// A batch that the next component refuses ends no wait: the scan comes again, and finds its line.
 func TestJoinRefused(t *testing.T) {
 	d := &disk{data: map[string][]byte{}}
 	s := newStand(t, d, nil)
@@ -393,13 +393,13 @@ func TestJoinIsBounded(t *testing.T) {
 	now := time.Unix(1700000000, 0)
 	j := newJoiner(time.Hour, limit)
 	for i := range 20_000 {
-		j.scan(fmt.Sprint("scan", i), strings.Repeat("x", 200), now)
-		_, err := j.wait(t.Context(), &line{key: fmt.Sprint("line", i), text: strings.Repeat("y", 1000)}, now)
+		j.addScan(fmt.Sprint("scan", i), strings.Repeat("x", 200), now)
+		_, err := j.addLine(t.Context(), &line{key: fmt.Sprint("line", i), text: strings.Repeat("y", 1000)}, now)
 		require.NoError(t, err)
 		require.LessOrEqual(t, j.bytes, limit)
 	}
 	assert.NotEmpty(t, j.lines)
-	j.scan("late", "x", now.Add(3*time.Hour))
+	j.addScan("late", "x", now.Add(3*time.Hour))
 	assert.Len(t, j.scans, 1)
 	assert.Empty(t, j.lines)
 	assert.Equal(t, overhead+len("late")+1, j.bytes)
@@ -410,17 +410,17 @@ func TestJoinRemembersAScanOnce(t *testing.T) {
 	now := time.Unix(1700000000, 0)
 	j := newJoiner(time.Hour, 1<<20)
 	for i := range 1000 {
-		j.scan("one", strings.Repeat("x", i), now)
-		j.scan("two", "y", now)
+		j.addScan("one", strings.Repeat("x", i), now)
+		j.addScan("two", "y", now)
 		now = now.Add(time.Minute)
 	}
 	assert.Len(t, j.order, 2)
 	assert.Equal(t, 2*overhead+len("one")+999+len("two")+1, j.bytes)
-	j.scan("two", "y", now.Add(30*time.Minute))
-	_, ok := j.pairs("one", now.Add(59*time.Minute))
+	j.addScan("two", "y", now.Add(30*time.Minute))
+	_, ok := j.pairsOf("one", now.Add(59*time.Minute))
 	assert.True(t, ok)
-	j.scan("three", "z", now.Add(85*time.Minute))
-	_, ok = j.pairs("two", now.Add(85*time.Minute))
+	j.addScan("three", "z", now.Add(85*time.Minute))
+	_, ok = j.pairsOf("two", now.Add(85*time.Minute))
 	assert.True(t, ok)
 	j.forget(now.Add(4 * time.Hour))
 	assert.Empty(t, j.scans)
@@ -436,7 +436,7 @@ func TestJoinedLinesAreLetGo(t *testing.T) {
 		require.NoError(t, s.give(cutLine(i)))
 		require.NoError(t, s.give(scanOf(i, "CLN")))
 	}
-	j := s.p.(*joining).siem.join
+	j := s.p.(*joiningLogs).siem.joiner
 	kept := 0
 	for _, l := range j.ages {
 		kept += len(l.text)
@@ -484,15 +484,15 @@ func BenchmarkJoin(b *testing.B) {
 	require.NoError(b, err)
 	raw := scanOf(1, "MAL")
 	lr := plog.NewLogRecord()
-	batch := batch{worker: p.workers.Get().(*worker), now: p.now(), more: plog.NewLogRecordSlice(), counts: new(counts), ctx: b.Context(), join: true}
+	batch := p.newBatch(b.Context(), p.workers.Get().(*worker))
 	give := func() {
 		lr.Body().SetStr(raw)
-		if !p.one(&batch, lr) {
-			b.Fatal("does not go on")
+		if !p.processRecord(&batch, lr) {
+			b.Fatal("does not stay")
 		}
 	}
 	give()
-	if len(p.join.scans) != 1 {
+	if len(p.joiner.scans) != 1 {
 		b.Fatal("not remembered")
 	}
 	b.SetBytes(int64(len(raw)))

@@ -267,19 +267,21 @@ func TestValidateNamesEveryKey(t *testing.T) {
 	cfg := defaults()
 	cfg.Format, cfg.Body, cfg.OnInvalid, cfg.TenantID, cfg.MaxRecordBytes = "syslog", "xml", "ignore", "tenant", 0
 	cfg.Suppressions = Suppressions{File: "x"}
+	cfg.ScanEvents, cfg.JoinMaxBytes = "drop", 0
 	cfg.VpcFlowFields, cfg.JoinWindow, cfg.ScanSeverities = "x y", 0, map[string]string{"MAL": "high"}
 	err := confmap.Validate(cfg)
-	for _, key := range []string{"format", "body", "on_invalid", "tenant_id", "max_record_bytes", "suppressions: on_match", "reload_interval",
-		"vpc_flow_fields", "join_window", "scan_severities"} {
-		assert.ErrorContains(t, err, key)
+	for _, key := range []string{"format", "body", "on_invalid", "tenant_id", "max_record_bytes", "suppressions::on_match", "suppressions::reload_interval",
+		"vpc_flow_fields", "join_window", "join_max_bytes", "scan_events", "scan_severities"} {
+		assert.ErrorContains(t, err, key+": ")
 	}
+	assert.NoError(t, confmap.Validate(defaults()))
 }
 
-func TestFormatsOfTheSchemaAreThoseOfTheCore(t *testing.T) {
+func TestEveryFormatIsValid(t *testing.T) {
 	for _, name := range append(format.Names(), "auto") {
 		cfg := defaults()
 		cfg.Format = name
-		assert.NoError(t, cfg.Validate(), "metadata.yaml: config.properties.format.enum lacks %s", name)
+		assert.NoError(t, cfg.Validate(), name)
 	}
 }
 

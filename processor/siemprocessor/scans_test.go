@@ -19,7 +19,7 @@ import (
 	"github.com/siempipe/siempipe/internal/read/payload"
 )
 
-// TestScansOfAReceiver: with the scans that a receiver lends, and whatever other processors did to its records, what comes out
+// TestScansOfAReceiver: with the scans that a receiver shares, and whatever other processors did to its records, what comes out
 // is what comes out without them.
 func TestScansOfAReceiver(t *testing.T) {
 	cfg := defaults()
@@ -62,7 +62,7 @@ func TestScansOfAReceiver(t *testing.T) {
 			records.Sort(func(a, b plog.LogRecord) bool { return a.Body().Str() < b.Body().Str() })
 		}
 
-		ctx, loan := logrecord.Lend(t.Context(), scans)
+		ctx, shared := logrecord.ShareScans(t.Context(), scans)
 		var out [3]plog.Logs
 		for i := range out { // two pipelines, and one that does not know of the scans
 			out[i] = plog.NewLogs()
@@ -75,7 +75,7 @@ func TestScansOfAReceiver(t *testing.T) {
 				require.NoError(t, err)
 			}
 		}
-		assert.Same(t, scans, loan.Return())
+		assert.Same(t, scans, shared.Reclaim())
 		assert.Equal(t, out[2], out[0], "seed %d", seed)
 		assert.Equal(t, out[2], out[1], "seed %d", seed)
 	}

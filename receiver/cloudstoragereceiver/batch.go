@@ -76,7 +76,7 @@ func (b *batch) deliver(ctx context.Context) error {
 		invalid = 0
 		for i := range b.items {
 			if b.items[i].ScanEnd {
-				logrecord.WriteScanEnd(&b.items[i], b.received, records.AppendEmpty())
+				logrecord.WriteScanEnd(b.items[i].ScanID, b.items[i].ScanStatus, b.received, records.AppendEmpty())
 				continue
 			}
 			if logrecord.WriteItem(&b.items[i], b.format, b.address, b.received, b.scans, records.AppendEmpty()) != nil {
@@ -84,7 +84,7 @@ func (b *batch) deliver(ctx context.Context) error {
 			}
 		}
 		var err error
-		b.scans, err = logrecord.Lending(ctx, b.scans, func(ctx context.Context) error { return b.c.next.ConsumeLogs(ctx, logs) })
+		b.scans, err = logrecord.PassWithScans(ctx, b.scans, func(ctx context.Context) error { return b.c.next.ConsumeLogs(ctx, logs) })
 		return err
 	})
 	if err != nil {

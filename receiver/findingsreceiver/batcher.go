@@ -54,7 +54,7 @@ func (b *batcher) add(item payload.Item) error {
 	}
 	lr := b.records.AppendEmpty()
 	if item.ScanEnd {
-		logrecord.WriteScanEnd(&item, b.received, lr)
+		logrecord.WriteScanEnd(item.ScanID, item.ScanStatus, b.received, lr)
 		b.events++
 	} else if err := logrecord.WriteItem(&item, b.format, "", b.received, b.scans, lr); err != nil {
 		b.countInvalid(item, err)
@@ -94,9 +94,9 @@ func (b *batcher) flush() error {
 	b.logs, b.records, b.n, b.bytes, b.events = plog.Logs{}, plog.LogRecordSlice{}, 0, 0, 0
 
 	ctx := b.f.obs.StartLogsOp(b.ctx)
-	lent := b.scans
+	shared := b.scans
 	b.scans = nil
-	scans, err := logrecord.Lending(ctx, lent, func(ctx context.Context) error { return b.f.next.ConsumeLogs(ctx, logs) })
+	scans, err := logrecord.PassWithScans(ctx, shared, func(ctx context.Context) error { return b.f.next.ConsumeLogs(ctx, logs) })
 	b.scans = scans
 	b.f.obs.EndLogsOp(ctx, metadata.Type.String(), n, err)
 	if err == nil {

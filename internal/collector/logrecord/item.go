@@ -1,7 +1,6 @@
 package logrecord
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -9,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/siempipe/siempipe/internal/format"
+	"github.com/siempipe/siempipe/internal/process"
 	"github.com/siempipe/siempipe/internal/read/payload"
 	"github.com/siempipe/siempipe/internal/record"
 )
@@ -36,21 +36,22 @@ func WriteItem(item *payload.Item, name, address string, received time.Time, sca
 		}
 	}
 	if address != "" {
-		lr.Attributes().PutStr(record.AttrOrigin, Origin(address, item.Offset))
+		lr.Attributes().PutStr(record.AttrOrigin, process.Origin(address, item.Offset))
 	}
 	fields := item.Fields
 	if strings.HasPrefix(item.Raw, "{") { // of use to lines only
 		fields = ""
 	}
 	putText(lr, record.AttrFields, fields)
-	WriteScan(item, lr)
+	WriteScan(item.ScanID, item.ScanStatus, lr)
 	return err
 }
 
-// WriteScan puts what a scan envelope has said of its records before them into one of them.
-func WriteScan(item *payload.Item, lr plog.LogRecord) {
-	putText(lr, record.AttrScanID, item.ScanID)
-	putText(lr, record.AttrScanStatus, item.ScanStatus)
+// WriteScan puts what a scan envelope has said before a record into that record: the id of the scan and its status, each "" if
+// unknown.
+func WriteScan(id, status string, lr plog.LogRecord) {
+	putText(lr, record.AttrScanID, id)
+	putText(lr, record.AttrScanStatus, status)
 }
 
 func putText(lr plog.LogRecord, name, value string) {
@@ -59,17 +60,11 @@ func putText(lr plog.LogRecord, name, value string) {
 	}
 }
 
-// WriteScanEnd puts the end of a scan envelope into an empty log record: an event for a finding_state processor, which the siem
-// processor drops unless it is told to let it pass.
-func WriteScanEnd(item *payload.Item, received time.Time, lr plog.LogRecord) {
+// WriteScanEnd puts the end of a scan envelope into an empty log record: an event for a finding_state processor. The siem processor
+// drops it unless it is configured to let it pass.
+func WriteScanEnd(id, status string, received time.Time, lr plog.LogRecord) {
 	lr.SetObservedTimestamp(pcommon.NewTimestampFromTime(received))
-	lr.Body().SetStr(format.ScanEvent(item.ScanID, item.ScanStatus))
+	lr.Body().SetStr(format.ScanEvent(id, status))
 	lr.Attributes().PutStr(record.AttrEventType, record.Scan)
-	WriteScan(item, lr)
-}
-
-// Origin is where a record stands, for siem.origin: the address of its object (s3://bucket/key) and the offset of its text
-// in it, in bytes after decompression.
-func Origin(address string, offset int64) string {
-	return address + "#" + strconv.FormatInt(offset, 10)
+	WriteScan(id, status, lr)
 }

@@ -19,7 +19,7 @@ const (
 	outcomePassed   = "passed"
 )
 
-// overhead is about what an entry costs beside its texts, in bytes.
+// overhead is about what an entry costs in addition to its texts, in bytes.
 const overhead = 256
 
 // maxLinesOfScan bounds how many different lines wait for one scan. There is one unless somebody makes them up.
@@ -39,7 +39,7 @@ type joiner struct {
 	mu    sync.Mutex
 	bytes int
 	scans map[string]rememberedScan
-	order []scanAge // one for each of scans, oldest first; a scan that came again since stands there with its first age
+	order []scanAge // one for each of scans, oldest first; a scan that came again since is listed with its first age
 	lines map[string][]*line
 	ages  []*line // by deadline; gone ones are skipped
 }
@@ -64,8 +64,8 @@ type line struct {
 	waits bool
 	slot  int       // in the store
 	logs  plog.Logs // the record that waits, as it came
-	gone  bool      // settled, or forgotten
-	taken int       // 1 while a batch is under way that carries it
+	gone  bool      // finished, or forgotten
+	taken int       // 1 while a batch under way carries it
 }
 
 func (l *line) size() int { return overhead + len(l.key) + 3*len(l.text) } // text, and the record with it and attributes
@@ -74,17 +74,17 @@ func newJoiner(window time.Duration, max int) *joiner {
 	return &joiner{window: window, max: max, scans: make(map[string]rememberedScan), lines: make(map[string][]*line)}
 }
 
-// scan remembers an API scan and returns the line that it was waited for with, the last one if there are more; nil for none. settle
-// must be told what became of it. Others wait on, and are repaired with the scan when they go on.
-func (j *joiner) scan(key, pairs string, now time.Time) *line {
+// addScan remembers an API scan and returns the line that waits for it, the last one if there are several; nil for none. The caller
+// must tell finish what became of the line. Other lines wait further, and are repaired with the scan when they are released.
+func (j *joiner) addScan(key, pairs string, now time.Time) *line {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.forget(now)
 	if old, ok := j.scans[key]; ok {
 		j.scans[key] = rememberedScan{pairs: pairs, age: now}
 		j.bytes += len(pairs) - len(old.pairs)
-		j.room(0)
-	} else if size := overhead + len(key) + len(pairs); j.room(size) {
+		j.makeRoom(0)
+	} else if size := overhead + len(key) + len(pairs); j.makeRoom(size) {
 		key := strings.Clone(key) // a part of the record
 		j.scans[key] = rememberedScan{pairs: pairs, age: now}
 		j.order = append(j.order, scanAge{key: key, age: now})
@@ -99,16 +99,16 @@ func (j *joiner) scan(key, pairs string, now time.Time) *line {
 	return nil
 }
 
-// pairs are those of a scan that came before.
-func (j *joiner) pairs(key string, now time.Time) (string, bool) {
+// pairsOf returns those of a scan that came before.
+func (j *joiner) pairsOf(key string, now time.Time) (string, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s, ok := j.scans[key]
 	return s.pairs, ok && now.Sub(s.age) <= j.window
 }
 
-// wait takes a line in. It reports whether the line waits; one that does not goes on at once.
-func (j *joiner) wait(ctx context.Context, l *line, now time.Time) (bool, error) {
+// addLine remembers a line. It reports whether the line waits; one that does not continues at once.
+func (j *joiner) addLine(ctx context.Context, l *line, now time.Time) (bool, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.forget(now)
@@ -117,7 +117,7 @@ func (j *joiner) wait(ctx context.Context, l *line, now time.Time) (bool, error)
 			return other.waits, nil // a batch that was refused comes again, and so do datagrams
 		}
 	}
-	if len(j.lines[l.key]) >= maxLinesOfScan || !j.room(l.size()) {
+	if len(j.lines[l.key]) >= maxLinesOfScan || !j.makeRoom(l.size()) {
 		return false, nil
 	}
 	l.deadline = now.Add(j.window)
@@ -140,9 +140,8 @@ func (j *joiner) add(l *line) {
 	j.bytes += l.size()
 }
 
-// room makes place for an entry by forgetting the oldest scans, and reports whether there is any. What waits is never
-// forgotten.
-func (j *joiner) room(size int) bool {
+// makeRoom forgets the oldest scans until an entry fits, and reports whether it does. Lines that wait are never forgotten.
+func (j *joiner) makeRoom(size int) bool {
 	for j.bytes+size > j.max && len(j.order) > 0 {
 		j.dropOldest()
 	}
@@ -195,9 +194,9 @@ func (j *joiner) drop(l *line) {
 	}
 }
 
-// settle ends what scan or due began for these lines. accepted says that the next component took the records that carry them: then
-// they are forgotten; otherwise they wait on. It returns how many waiting lines are done.
-func (j *joiner) settle(ctx context.Context, lines []*line, accepted bool) (joined int, err error) {
+// finish ends what addScan or due began for these lines. accepted says that the next component accepted the records that carry them:
+// then they are forgotten; otherwise they wait further. It returns how many waiting lines are done.
+func (j *joiner) finish(ctx context.Context, lines []*line, accepted bool) (joined int, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var slots []int

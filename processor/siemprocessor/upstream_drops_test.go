@@ -44,17 +44,17 @@ func TestSuppressedAndMarked(t *testing.T) {
 func TestDropped(t *testing.T) {
 	for _, c := range []struct {
 		change func(*Config)
-		want   logrecord.Dropped
+		want   logrecord.UpstreamDrops
 	}{
-		{func(*Config) {}, logrecord.Dropped{Exclude: process.Exclude{Dismissed: true, Snoozed: true}, ScanEvents: true}},
+		{func(*Config) {}, logrecord.UpstreamDrops{Exclude: process.Exclude{Dismissed: true, Snoozed: true}, ScanEvents: true}},
 		{func(c *Config) {
 			c.Exclude.Dismissed, c.Exclude.Snoozed, c.Exclude.Resolved = false, false, true
 			c.Suppressions.File, c.ScanEvents = "testdata/suppressions.yaml", scanEventsPass
-		}, logrecord.Dropped{Exclude: process.Exclude{Resolved: true}, Suppressed: true}},
+		}, logrecord.UpstreamDrops{Exclude: process.Exclude{Resolved: true}, Suppressed: true}},
 		{func(c *Config) {
 			c.Exclude.Dismissed, c.Exclude.Snoozed = false, false
 			c.Suppressions.File, c.Suppressions.OnMatch, c.ScanEvents = "testdata/suppressions.yaml", onMatchMark, scanEventsPass
-		}, logrecord.Dropped{}},
+		}, logrecord.UpstreamDrops{}},
 	} {
 		cfg := defaults()
 		c.change(cfg)
@@ -66,7 +66,7 @@ func TestDropped(t *testing.T) {
 		logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr(`{"alert_id":"f-9"}`)
 		require.NoError(t, p.ConsumeLogs(t.Context(), logs))
 		require.Equal(t, 1, next.LogRecordCount())
-		assert.Equal(t, c.want, logrecord.DroppedBy(next.Contexts()[0]))
+		assert.Equal(t, c.want, logrecord.UpstreamDropsOf(next.Contexts()[0]))
 		require.NoError(t, p.Shutdown(context.Background()))
 	}
 }

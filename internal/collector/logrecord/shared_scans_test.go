@@ -18,38 +18,38 @@ func scansOf(t *testing.T) *format.Scans {
 	return scans
 }
 
-func TestLoan(t *testing.T) {
-	if r, done := Borrow(t.Context()); r.Find(text).Members != nil {
+func TestSharedScans(t *testing.T) {
+	if r, done := ScansOf(t.Context()); r.Find(text).Members != nil {
 		t.Error("members of a text that nobody scanned")
 	} else {
 		done()
 	}
 	scans := scansOf(t)
-	ctx, loan := Lend(t.Context(), scans)
+	ctx, shared := ShareScans(t.Context(), scans)
 	for range 2 { // two pipelines
-		r, done := Borrow(ctx)
+		r, done := ScansOf(ctx)
 		if len(r.Find(text).Members) != 1 {
 			t.Error("not found")
 		}
 		done()
 	}
-	if loan.Return() != scans {
-		t.Error("scans that nobody reads are not returned")
+	if shared.Reclaim() != scans {
+		t.Error("scans that nobody reads are not reclaimed")
 	}
-	if r, _ := Borrow(ctx); r.Find(text).Members != nil {
-		t.Error("lent after they were returned")
+	if r, _ := ScansOf(ctx); r.Find(text).Members != nil {
+		t.Error("shared after they were reclaimed")
 	}
-	if loan.Return() != nil {
-		t.Error("returned twice")
+	if shared.Reclaim() != nil {
+		t.Error("reclaimed twice")
 	}
 }
 
-// TestLoanOutlived: who reads on in a goroutine of its own keeps the scans, and the receiver takes others.
-func TestLoanOutlived(t *testing.T) {
-	ctx, loan := Lend(t.Context(), scansOf(t))
-	r, done := Borrow(ctx)
-	if loan.Return() != nil {
-		t.Error("returned while they are read")
+// TestSharedScansOutlived: who reads on in a goroutine of its own keeps the scans, and the receiver takes others.
+func TestSharedScansOutlived(t *testing.T) {
+	ctx, shared := ShareScans(t.Context(), scansOf(t))
+	r, done := ScansOf(ctx)
+	if shared.Reclaim() != nil {
+		t.Error("reclaimed while they are read")
 	}
 	if len(r.Find(text).Members) != 1 {
 		t.Error("not found")
@@ -57,21 +57,21 @@ func TestLoanOutlived(t *testing.T) {
 	done()
 }
 
-func TestLoanRaces(t *testing.T) {
+func TestSharedScansRace(t *testing.T) {
 	var wg sync.WaitGroup
 	scans := scansOf(t)
 	for range 200 {
-		ctx, loan := Lend(t.Context(), scans)
+		ctx, shared := ShareScans(t.Context(), scans)
 		for range 3 {
 			wg.Go(func() {
-				r, done := Borrow(ctx)
+				r, done := ScansOf(ctx)
 				defer done()
 				if o := r.Find(text); o.Members != nil && (len(o.Members) != 1 || o.Members[0].Name != "alert_id") {
 					t.Errorf("%+v", o)
 				}
 			})
 		}
-		if scans = loan.Return(); scans == nil {
+		if scans = shared.Reclaim(); scans == nil {
 			scans = new(format.Scans)
 		}
 		scans.Reset()
