@@ -10,16 +10,12 @@ import (
 	"github.com/siempipe/siempipe/internal/record"
 )
 
-// Syntax is how an encoding writes pairs. Its functions may use buffers of their own: each Encoder needs its own Syntax.
+// Syntax is how an encoding writes pairs.
 type Syntax struct {
 	Between byte // between two pairs
 	Assign  byte // between a key and its value
-	// Escape makes the value dst[from:] safe: afterwards it can neither end its pair nor start a message.
-	Escape func(dst []byte, from int) []byte
-	// Cut returns the greatest length of an escaped value, at most n, that ends neither inside a character nor inside an
-	// escape.
-	Cut func(value []byte, n int) int
-	// MaxToken is the length in bytes of the longest escape or character.
+	Values  Values
+	// MaxToken is the length in bytes of the longest escape or character in a value.
 	MaxToken int
 	// PartKey is the key that numbers the parts of a split message, as in "Part:1/3".
 	PartKey string
@@ -27,6 +23,15 @@ type Syntax struct {
 	CheckKey func(key string) error
 	// Head appends what precedes the pairs in every message, nothing between the two. nil is nothing.
 	Head func(dst []byte, rec *record.Record) []byte
+}
+
+// Values is how an encoding writes values. It may keep buffers: each Encoder needs its own.
+type Values interface {
+	// Escape makes the value dst[from:] safe: afterwards it can neither end its pair nor start a message.
+	Escape(dst []byte, from int) []byte
+	// Cut returns the greatest length of an escaped value, at most n, that ends neither inside a character nor inside an
+	// escape.
+	Cut(value []byte, n int) int
 }
 
 // Encoder is an encode.Encoder. It keeps scratch buffers: use one for each goroutine.
@@ -122,7 +127,7 @@ func (e *Encoder) collect(rec *record.Record, known jsonscan.Known) error {
 			text = text[:before]
 			continue
 		}
-		text = e.syntax.Escape(text, start)
+		text = e.syntax.Values.Escape(text, start)
 		e.items = append(e.items, item{column: c, start: start, end: len(text), keep: len(text) - start})
 	}
 	e.text = text

@@ -15,30 +15,34 @@ import (
 
 // equals is a syntax that has everything a Syntax can say: "type> a=b c=d", where %20 is a blank and %25 a percent sign.
 var equals = Syntax{
-	Between: ' ', Assign: '=', MaxToken: utf8.UTFMax, PartKey: "part",
+	Between: ' ', Assign: '=', Values: percent{}, MaxToken: utf8.UTFMax, PartKey: "part",
 	Head: func(dst []byte, rec *record.Record) []byte { return append(append(dst, rec.EventType...), "> "...) },
-	Escape: func(dst []byte, from int) []byte {
-		safe := strings.NewReplacer("%", "%25", " ", "%20").Replace(string(dst[from:]))
-		return append(dst[:from], safe...)
-	},
-	Cut: func(value []byte, n int) int {
-		if n >= len(value) {
-			return len(value)
-		}
-		if i := bytes.LastIndexByte(value[:n], '%'); i >= 0 && i+len("%20") > n {
-			n = i
-		}
-		for n > 0 && !utf8.RuneStart(value[n]) {
-			n--
-		}
-		return n
-	},
 	CheckKey: func(key string) error {
 		if strings.ContainsAny(key, " =") {
 			return fmt.Errorf("%q has a blank or =", key)
 		}
 		return nil
 	},
+}
+
+type percent struct{}
+
+func (percent) Escape(dst []byte, from int) []byte {
+	safe := strings.NewReplacer("%", "%25", " ", "%20").Replace(string(dst[from:]))
+	return append(dst[:from], safe...)
+}
+
+func (percent) Cut(value []byte, n int) int {
+	if n >= len(value) {
+		return len(value)
+	}
+	if i := bytes.LastIndexByte(value[:n], '%'); i >= 0 && i+len("%20") > n {
+		n = i
+	}
+	for n > 0 && !utf8.RuneStart(value[n]) {
+		n--
+	}
+	return n
 }
 
 // tables: b is the first, everything else the second.

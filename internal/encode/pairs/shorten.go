@@ -79,7 +79,7 @@ func (e *Encoder) level(class encode.Class, floor, excess int) (saved int) {
 			continue
 		}
 		before := it.length()
-		it.keep = e.syntax.Cut(e.value(it), low-len(ellipsis))
+		it.keep = e.syntax.Values.Cut(e.value(it), low-len(ellipsis))
 		saved += before - it.length()
 	}
 	return saved

@@ -32,7 +32,7 @@ func (e *Encoder) split(budget int) bool {
 		if it := &e.items[i]; it.column.class == encode.Identity {
 			// A forged id is cut in every part, as shorten does, or there would be no room for anything else.
 			if len(e.value(it)) > maxCode {
-				it.keep = e.syntax.Cut(e.value(it), maxCode-len(ellipsis))
+				it.keep = e.syntax.Values.Cut(e.value(it), maxCode-len(ellipsis))
 			}
 			fixed += len(it.column.key) + 1 + it.length() + 1
 		}
@@ -61,7 +61,7 @@ func (e *Encoder) layOut(room, most int) bool {
 		overhead := 1 + len(it.column.key) + 1
 		v := e.value(it)
 		if it.column.class == encode.Code && len(v) > maxCode {
-			it.keep = e.syntax.Cut(v, maxCode-len(ellipsis))
+			it.keep = e.syntax.Values.Cut(v, maxCode-len(ellipsis))
 		}
 		if it.column.class == encode.Code {
 			n := overhead + it.length()
@@ -79,7 +79,7 @@ func (e *Encoder) layOut(room, most int) bool {
 			e.parts, left = append(e.parts, part{first: i, last: i}), room
 		}
 		for from := 0; ; {
-			n := e.syntax.Cut(v[from:], max(0, left-overhead))
+			n := e.syntax.Values.Cut(v[from:], max(0, left-overhead))
 			if left > overhead && n > 0 || left >= overhead && from == len(v) {
 				e.close(i, from+n)
 				from += n

@@ -34,31 +34,33 @@ func Check(c encode.Config) error {
 
 // syntax is how pipe messages are written, with buffers of its own.
 func syntax(m mode) pairs.Syntax {
-	e := &escaper{mode: m}
-	return pairs.Syntax{Between: '|', Assign: ':', Escape: e.escape, Cut: m.cut, MaxToken: maxToken, PartKey: KeyPart, CheckKey: checkKey}
+	return pairs.Syntax{Between: '|', Assign: ':', Values: &values{mode: m}, MaxToken: maxToken, PartKey: KeyPart, CheckKey: checkKey}
 }
 
-// escaper escapes values in place. It is for one goroutine.
-type escaper struct {
+// values escapes values in place. It is for one goroutine.
+type values struct {
 	mode mode
 	text []byte // the rest of a value, from its first unsafe byte
 }
 
-// maxText is the largest buffer in bytes that an escaper keeps from one value to the next.
+// maxText is the largest buffer in bytes that is kept from one value to the next.
 const maxText = 256 << 10
 
-// escape escapes the value dst[from:]. Most need no change.
-func (e *escaper) escape(dst []byte, from int) []byte {
+// Escape escapes the value dst[from:]. Most need no change.
+func (v *values) Escape(dst []byte, from int) []byte {
 	unsafe := plainTo(dst, from)
 	if unsafe == len(dst) {
 		return dst
 	}
-	if cap(e.text) > maxText {
-		e.text = nil
+	if cap(v.text) > maxText {
+		v.text = nil
 	}
-	e.text = append(e.text[:0], dst[unsafe:]...)
-	return appendEscaped(dst[:unsafe], e.text, e.mode)
+	v.text = append(v.text[:0], dst[unsafe:]...)
+	return appendEscaped(dst[:unsafe], v.text, v.mode)
 }
+
+// Cut keeps characters and escapes whole.
+func (v *values) Cut(value []byte, n int) int { return v.mode.cut(value, n) }
 
 // checkKey refuses characters that would make a key ambiguous.
 func checkKey(key string) error {
