@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/siempipe/siempipe/internal/deliver/syslog"
+	"github.com/siempipe/siempipe/internal/encode"
+	"github.com/siempipe/siempipe/internal/encode/pairs"
 	"github.com/siempipe/siempipe/internal/encode/pipe"
 	"github.com/siempipe/siempipe/internal/format"
 	"github.com/siempipe/siempipe/internal/record"
@@ -75,12 +77,12 @@ An ambiguous or truncated record keeps the line under ` + "`raw`" + `. Bytes tha
 
 `
 
-var classes = map[pipe.Class]string{pipe.Text: "text", pipe.Detail: "detail", pipe.Code: "code", pipe.Identity: "id"}
+var classes = map[encode.Class]string{encode.Text: "text", encode.Detail: "detail", encode.Code: "code", encode.Identity: "id"}
 
 // pipePage is docs/pipe-messages.md.
 func pipePage(string) ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, pipeIntro, pipe.MaxWhole)
+	fmt.Fprintf(&b, pipeIntro, pairs.MaxWhole)
 	fmt.Fprint(&b, "## Severity\n\nSeverity in the PRI of the header.\n\n| PRI | from the record's severity | verdicts |\n|---|---|---|\n")
 	for s := record.SeverityCritical; ; s-- {
 		name := s.String()

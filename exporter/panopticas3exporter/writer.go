@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/siempipe/siempipe/exporter/panopticas3exporter/internal/metadata"
+	"github.com/siempipe/siempipe/internal/collector/buckets"
 	"github.com/siempipe/siempipe/internal/collector/meter"
 	"github.com/siempipe/siempipe/internal/deliver/objectstore"
 )
@@ -75,7 +76,7 @@ func (w *writer) open(ctx context.Context) (err error) {
 		return err
 	}
 	// A receiver of this collector must not read what is written here.
-	w.release = objectstore.Claim(objectstore.Destination{Endpoint: w.cfg.Endpoint, Bucket: w.cfg.Bucket, Root: w.cfg.Root})
+	w.release = buckets.Written.Claim(objectstore.Destination{Endpoint: w.cfg.Endpoint, Bucket: w.cfg.Bucket, Root: w.cfg.Root})
 	return nil
 }
 

@@ -13,8 +13,9 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
-	"github.com/siempipe/siempipe/internal/deliver/pipesend"
 	"github.com/siempipe/siempipe/internal/deliver/syslog"
+	"github.com/siempipe/siempipe/internal/encode"
+	"github.com/siempipe/siempipe/internal/encode/encodings"
 	"github.com/siempipe/siempipe/internal/encode/pipe"
 )
 
@@ -91,7 +92,7 @@ func createDefaultConfig() component.Config {
 		Facility:         "local0",
 		AppName:          "siempipe",
 		MaxMessageLength: pipe.DefaultMaxLength,
-		Overflow:         pipe.OverflowShorten,
+		Overflow:         encode.OverflowShorten,
 		Escape:           pipe.EscapeBackslash,
 		RetryConfig:      retry,
 		QueueConfig:      configoptional.Some(queue),
@@ -103,8 +104,7 @@ var _ confmap.Validator = (*Config)(nil)
 // Validate reports every mistake, each by its key.
 func (c *Config) Validate() error {
 	writer := c.writer()
-	encoder := c.encoder()
-	errs := []error{writer.Validate(), encoder.Validate()}
+	errs := []error{writer.Validate(), encodings.Check(encodings.Default, c.encoder())}
 	if c.Timeout <= 0 {
 		errs = append(errs, errors.New("timeout: must be positive, or a peer that stops reading would hold its connection for ever"))
 	}
@@ -113,7 +113,7 @@ func (c *Config) Validate() error {
 	}
 	header, err := c.header()
 	errs = append(errs, err, header.Validate())
-	errs = append(errs, pipesend.CheckLength(c.MaxMessageLength, c.Network, &header))
+	errs = append(errs, syslog.CheckLength(c.MaxMessageLength, c.Network, &header))
 	if slices.Contains([]string{"1.0", "1.1"}, c.TLS.MinVersion) {
 		errs = append(errs, fmt.Errorf("tls::min_version: %s is broken; 1.2 is the least", c.TLS.MinVersion))
 	}
@@ -142,12 +142,12 @@ func (c *Config) header() (syslog.HeaderConfig, error) {
 }
 
 // encoder is the core's configuration of messages.
-func (c *Config) encoder() pipe.Config {
-	fields := make([]pipe.Field, len(c.Fields))
+func (c *Config) encoder() encode.Config {
+	fields := make([]encode.Field, len(c.Fields))
 	for i, f := range c.Fields {
-		fields[i] = pipe.Field{Key: f.Key, From: f.From}
+		fields[i] = encode.Field{Key: f.Key, From: f.From}
 	}
-	return pipe.Config{Escape: c.Escape, Overflow: c.Overflow, Fields: fields}
+	return encode.Config{Escape: c.Escape, Overflow: c.Overflow, Fields: fields}
 }
 
 // writer is the core's configuration of connections, without TLS.

@@ -7,11 +7,11 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/siempipe/siempipe/exporter/pipesyslogexporter/internal/metadata"
-	"github.com/siempipe/siempipe/internal/deliver/pipesend"
+	"github.com/siempipe/siempipe/internal/deliver/syslog"
 )
 
 // report adds the counts of one batch to the metrics.
-func report(ctx context.Context, to *metadata.TelemetryBuilder, n *pipesend.Counts) {
+func report(ctx context.Context, to *metadata.TelemetryBuilder, n *syslog.Counts) {
 	for _, c := range []struct {
 		counter metric.Int64Counter
 		n       int64

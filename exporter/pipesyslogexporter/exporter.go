@@ -17,7 +17,6 @@ import (
 
 	"github.com/siempipe/siempipe/exporter/pipesyslogexporter/internal/metadata"
 	"github.com/siempipe/siempipe/internal/collector/meter"
-	"github.com/siempipe/siempipe/internal/deliver/pipesend"
 	"github.com/siempipe/siempipe/internal/deliver/syslog"
 )
 
@@ -31,10 +30,10 @@ type pipeSyslog struct {
 	host      component.Host
 	failing   atomic.Bool
 
-	senders []*pipesend.Sender
-	idle    chan *pipesend.Sender // senders that no push has
-	aborted chan struct{}         // closed when shutdown has waited long enough
-	once    sync.Once             // closes aborted
+	senders []*syslog.Sender
+	idle    chan *syslog.Sender // senders that no push has
+	aborted chan struct{}       // closed when shutdown has waited long enough
+	once    sync.Once           // closes aborted
 }
 
 func newPipeSyslog(set exporter.Settings, c *Config) (*pipeSyslog, error) {
@@ -79,7 +78,7 @@ func (e *pipeSyslog) start(ctx context.Context, host component.Host) error {
 	if e.config.QueueConfig.HasValue() {
 		n = e.config.QueueConfig.Get().NumConsumers
 	}
-	e.idle = make(chan *pipesend.Sender, n)
+	e.idle = make(chan *syslog.Sender, n)
 	for range n {
 		s, err := newSender(e.config, header, writer)
 		if err != nil {
@@ -100,7 +99,7 @@ func (e *pipeSyslog) push(ctx context.Context, ld plog.Logs) error {
 	defer func() { e.idle <- s }()
 
 	records, done := flatten(ld), make([]bool, ld.LogRecordCount())
-	n := pipesend.Counts{}
+	n := syslog.Counts{}
 	err = s.Send(ctx, records, done, &n)
 	report(ctx, e.telemetry, &n)
 	if n.FirstDrop != nil {
@@ -115,7 +114,7 @@ func (e *pipeSyslog) push(ctx context.Context, ld plog.Logs) error {
 
 var errShutdown = errors.New("pipe_syslog is shutting down")
 
-func (e *pipeSyslog) acquire(ctx context.Context) (*pipesend.Sender, error) {
+func (e *pipeSyslog) acquire(ctx context.Context) (*syslog.Sender, error) {
 	select {
 	case <-e.aborted:
 		return nil, errShutdown

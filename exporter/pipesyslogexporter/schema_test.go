@@ -5,6 +5,7 @@ import (
 
 	"github.com/siempipe/siempipe/internal/collector/configschema"
 	"github.com/siempipe/siempipe/internal/deliver/syslog"
+	"github.com/siempipe/siempipe/internal/encode"
 	"github.com/siempipe/siempipe/internal/encode/pipe"
 )
 
@@ -13,7 +14,7 @@ func TestConfigSchema(t *testing.T) {
 		"network":  {syslog.TCP, syslog.UDP, syslog.Unix},
 		"header":   {syslog.RFC5424, syslog.RFC3164, syslog.None},
 		"framing":  {syslog.OctetCounting, syslog.Newline},
-		"overflow": {pipe.OverflowShorten, pipe.OverflowSplit, pipe.OverflowDrop},
+		"overflow": {encode.OverflowShorten, encode.OverflowSplit, encode.OverflowDrop},
 		"escape":   {pipe.EscapeBackslash, pipe.EscapeReplace, pipe.EscapeNone},
 	})
 }

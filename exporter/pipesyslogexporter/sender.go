@@ -4,15 +4,19 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/siempipe/siempipe/internal/collector/logrecord"
-	"github.com/siempipe/siempipe/internal/deliver/pipesend"
 	"github.com/siempipe/siempipe/internal/deliver/syslog"
+	"github.com/siempipe/siempipe/internal/encode/encodings"
 	"github.com/siempipe/siempipe/internal/record"
 )
 
 // newSender makes one connection to be. One push has it at a time.
-func newSender(c *Config, header *syslog.Header, writer syslog.WriterConfig) (*pipesend.Sender, error) {
-	return pipesend.New(pipesend.Config{
-		Header: header, Writer: writer, Encoder: c.encoder(), MaxLength: c.MaxMessageLength, IncludeInvalid: c.IncludeInvalid,
+func newSender(c *Config, header *syslog.Header, writer syslog.WriterConfig) (*syslog.Sender, error) {
+	encoding, err := encodings.Find(encodings.Default)
+	if err != nil {
+		return nil, err
+	}
+	return syslog.NewSender(syslog.SenderConfig{
+		Header: header, Writer: writer, NewEncoder: encoding.New, Encoder: c.encoder(), MaxLength: c.MaxMessageLength, IncludeInvalid: c.IncludeInvalid,
 	})
 }
 

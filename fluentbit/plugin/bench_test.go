@@ -156,7 +156,10 @@ func BenchmarkFlush(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			i, _ := onStore(b, nil, keys{})
 			store := &sinkhole{}
-			i.sink = newStoreSink(i.cfg, store, "sinkhole")
+			var err error
+			if i.sink, err = newStoreSink(i.cfg, store, "sinkhole"); err != nil {
+				b.Fatal(err)
+			}
 			if i.Flush("tag", data) != OK || string(store.last.Content) != strings.Repeat(benchRecord+"\n", benchRecords) {
 				b.Fatal("not delivered as it is")
 			}
@@ -184,7 +187,7 @@ func BenchmarkMessages(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			encoder, err := pipe.NewEncoder(i.cfg.encoder)
+			encoder, err := pipe.New(i.cfg.encoder)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -196,7 +199,7 @@ func BenchmarkMessages(b *testing.B) {
 				for i := range w.recs {
 					e := &w.recs[i]
 					line = header.Append(line[:0], e.EventTime(), syslog.SeverityOf(e.Severity))
-					line, ends, _, _ = encoder.AppendPlaced(line, ends[:0], &e.Record, e.known, 4096-len(line))
+					line, ends, _, _ = encoder.Append(line, ends[:0], &e.Record, e.known, 4096-len(line))
 					if frames = syslog.AppendFrame(frames, line, syslog.OctetCounting); len(frames) > 64<<10 {
 						frames = frames[:0]
 					}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/siempipe/siempipe/fluentbit/msgpackjson"
+	"github.com/siempipe/siempipe/internal/encode"
 	"github.com/siempipe/siempipe/internal/encode/pipe"
 	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/test/fluentbit"
@@ -297,7 +298,7 @@ func TestKnownBodies(t *testing.T) {
 	data = append(data, mixed)
 	i, _ := instance(t, keys{"output": "syslog", "endpoint": "127.0.0.1:1", "tls_insecure": "on"})
 	w := i.workers.Get().(*worker)
-	encoder, err := pipe.NewEncoder(pipe.Config{})
+	encoder, err := pipe.New(encode.Config{})
 	require.NoError(t, err)
 	known := 0
 	for _, chunk := range data {
@@ -307,10 +308,10 @@ func TestKnownBodies(t *testing.T) {
 			if len(e.known.Places) > 0 {
 				known++
 			}
-			scanner, err := pipe.NewEncoder(pipe.Config{})
+			scanner, err := pipe.New(encode.Config{})
 			require.NoError(t, err)
-			want, _, _, wantErr := scanner.Append(nil, nil, &e.Record, 4096)
-			got, _, _, err := encoder.AppendPlaced(nil, nil, &e.Record, e.known, 4096)
+			want, _, _, wantErr := scanner.Append(nil, nil, &e.Record, jsonscan.Known{}, 4096)
+			got, _, _, err := encoder.Append(nil, nil, &e.Record, e.known, 4096)
 			require.Equal(t, wantErr, err)
 			require.Equal(t, string(want), string(got))
 		}

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/siempipe/siempipe/internal/deliver/objectstore"
-	"github.com/siempipe/siempipe/internal/deliver/pipesend"
 	"github.com/siempipe/siempipe/internal/deliver/syslog"
-	"github.com/siempipe/siempipe/internal/encode/pipe"
+	"github.com/siempipe/siempipe/internal/encode"
+	"github.com/siempipe/siempipe/internal/encode/encodings"
 	"github.com/siempipe/siempipe/internal/format"
 	"github.com/siempipe/siempipe/internal/process"
+	"github.com/siempipe/siempipe/internal/schema"
 )
 
 // Values of keys.
@@ -42,6 +43,7 @@ type config struct {
 	onInvalid      string
 	suppressions   string // path
 	reloadInterval time.Duration
+	schema         schema.Config // of bodies on their way out; no key sets it yet
 
 	endpoint      string // of S3 or of the SIEM
 	s3            objectstore.S3Options
@@ -59,7 +61,8 @@ type config struct {
 	header         syslog.HeaderConfig
 	facility       string
 	framing        string
-	encoder        pipe.Config
+	encoding       string // "" is the default of package encodings
+	encoder        encode.Config
 	maxLength      int
 	includeInvalid bool
 }
@@ -151,7 +154,7 @@ func (c *config) validate() []error {
 
 func (c *config) validateSyslog() []error {
 	writer := c.writer()
-	errs := []error{writer.Validate(), c.encoder.Validate()}
+	errs := []error{writer.Validate(), encodings.Check(c.encoding, c.encoder)}
 	var err error
 	if c.header.Facility, err = syslog.Facility(c.facility); err != nil {
 		errs = append(errs, fmt.Errorf("facility: %w", err))
@@ -159,7 +162,7 @@ func (c *config) validateSyslog() []error {
 	if c.header.Hostname == "" {
 		c.header.Hostname = syslog.OwnHostname(c.header.Format)
 	}
-	return append(errs, c.header.Validate(), pipesend.CheckLength(c.maxLength, c.network, &c.header), c.tls.validate(c.network))
+	return append(errs, c.header.Validate(), syslog.CheckLength(c.maxLength, c.network, &c.header), c.tls.validate(c.network))
 }
 
 // maxDelay is the longest wait to connect again. The host has a wait of its own between two tries of a chunk, and flushes stand in

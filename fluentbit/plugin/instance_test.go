@@ -65,7 +65,9 @@ func onStore(t testing.TB, store *fakeStore, k keys) (*Instance, *lines) {
 	t.Helper()
 	i, log := instance(t, k.with(keys{"output": "directory", "directory": t.TempDir()}))
 	require.NoError(t, i.sink.close())
-	i.sink = newStoreSink(i.cfg, store, "fake")
+	var err error
+	i.sink, err = newStoreSink(i.cfg, store, "fake")
+	require.NoError(t, err)
 	return i, log
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/siempipe/siempipe/internal/encode"
 	"github.com/siempipe/siempipe/internal/encode/pipe"
 	"github.com/siempipe/siempipe/internal/format"
 )
@@ -87,7 +88,7 @@ var Keys = []Key{
 	{Name: "app_name", Outputs: forSyslog, Default: "siempipe", Meaning: "APP-NAME, or TAG in RFC 3164.", to: func(c *config) any { return &c.header.AppName }},
 	{Name: "hostname", Outputs: forSyslog, Meaning: "HOSTNAME; none is this host's name.", to: func(c *config) any { return &c.header.Hostname }},
 	{Name: "max_message_length", Outputs: forSyslog, Default: strconv.Itoa(pipe.DefaultMaxLength), Meaning: "Longest message in bytes, header included, frame not: 256 to 1048576, UDP at most 65507.", to: func(c *config) any { return &c.maxLength }},
-	{Name: "overflow", Outputs: forSyslog, Allowed: []string{pipe.OverflowShorten, pipe.OverflowSplit, pipe.OverflowDrop}, Default: pipe.OverflowShorten, Meaning: "What becomes of a longer one.", to: func(c *config) any { return &c.encoder.Overflow }},
+	{Name: "overflow", Outputs: forSyslog, Allowed: []string{encode.OverflowShorten, encode.OverflowSplit, encode.OverflowDrop}, Default: encode.OverflowShorten, Meaning: "What becomes of a longer one.", to: func(c *config) any { return &c.encoder.Overflow }},
 	{Name: "escape", Outputs: forSyslog, Allowed: []string{pipe.EscapeBackslash, pipe.EscapeReplace, pipe.EscapeNone}, Default: pipe.EscapeBackslash, Meaning: "How pipes, backslashes and controls in values are written.", to: func(c *config) any { return &c.encoder.Escape }},
 	{Name: "fields", Outputs: forSyslog, Meaning: "Keys of the message, chosen, renamed and ordered: `Key=from,Key`. None: the record's table.", to: func(c *config) any { return &c.encoder.Fields }},
 	{Name: "include_invalid", Outputs: forSyslog, Default: "false", Meaning: "Send records of event type `invalid`, too.", to: func(c *config) any { return &c.includeInvalid }},
@@ -120,7 +121,7 @@ func (k *Key) set(c *config, value string) error {
 		for item := range strings.SplitSeq(value, ",") {
 			*to = append(*to, strings.TrimSpace(item))
 		}
-	case *[]pipe.Field:
+	case *[]encode.Field:
 		*to = readFields(value)
 	default:
 		err = errors.New("has no type") // a test reads every key
@@ -140,7 +141,7 @@ func (k *Key) Type() string {
 		return "integer"
 	case *time.Duration:
 		return "duration"
-	case *map[string]string, *[]string, *[]pipe.Field:
+	case *map[string]string, *[]string, *[]encode.Field:
 		return "list"
 	}
 	return "string"
@@ -184,11 +185,11 @@ func readPairs(value string) (map[string]string, error) {
 	return pairs, nil
 }
 
-func readFields(value string) []pipe.Field {
-	var fields []pipe.Field
+func readFields(value string) []encode.Field {
+	var fields []encode.Field
 	for item := range strings.SplitSeq(value, ",") {
 		key, from, _ := strings.Cut(strings.TrimSpace(item), "=")
-		fields = append(fields, pipe.Field{Key: key, From: from})
+		fields = append(fields, encode.Field{Key: key, From: from})
 	}
 	return fields
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/siempipe/siempipe/internal/deliver/objectstore"
-	"github.com/siempipe/siempipe/internal/encode/pipe"
+	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
 )
 
@@ -16,7 +16,7 @@ type records []entry
 // entry is a record, and what is known of its body where the sink asks for it.
 type entry struct {
 	record.Record
-	known pipe.Known
+	known jsonscan.Known
 }
 
 func (r records) Len() int { return len(r) }
@@ -26,13 +26,13 @@ func (r records) Read(i int, rec *record.Record) error {
 	return nil
 }
 
-// Known makes records pipesend.Placed.
-func (r records) Known(i int) pipe.Known { return r[i].known }
+// Known makes records syslog.KnownRecords.
+func (r records) Known(i int) jsonscan.Known { return r[i].known }
 
 // sink is where records go. It is safe for concurrent use.
 type sink interface {
-	// deliver hands over the records but for what a.done names, and updates that. It returns within ctx, give or take the
-	// second in abandonAfter. note is worth a line in the log whether or not there is an error.
+	// deliver delivers the records, except for what a.done names, and updates that. recs are its own to change. It returns
+	// within ctx, give or take the second in abandonAfter. note is worth a line in the log whether or not there is an error.
 	deliver(ctx context.Context, recs records, a *attempt) (note string, err error)
 	// String names the destination for the log.
 	String() string
@@ -64,12 +64,12 @@ func newSink(ctx context.Context, c *config) (sink, error) {
 		if err != nil {
 			return nil, fmt.Errorf("directory: %w", err)
 		}
-		return newStoreSink(c, store, "directory "+c.directory), nil
+		return newStoreSink(c, store, "directory "+c.directory)
 	default:
 		store, err := objectstore.NewS3(ctx, c.s3)
 		if err != nil {
 			return nil, fmt.Errorf("bucket: %w", err)
 		}
-		return newStoreSink(c, store, "bucket "+c.s3.Bucket), nil
+		return newStoreSink(c, store, "bucket "+c.s3.Bucket)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/siempipe/siempipe/internal/deliver/objectstore"
+	"github.com/siempipe/siempipe/internal/schema"
 )
 
 // maxUploads is how many objects of one flush are put at the same time: enough to hide the store's latency.
@@ -20,14 +21,35 @@ const abandonAfter = time.Second
 
 // storeSink puts one object for each event type, day and account of a chunk.
 type storeSink struct {
-	cfg     *config
-	store   objectstore.Store
-	name    string
-	batches sync.Pool // of *objectstore.Batch
+	cfg    *config
+	store  objectstore.Store
+	name   string
+	groups sync.Pool // of *group
 }
 
-func newStoreSink(c *config, store objectstore.Store, name string) *storeSink {
-	return &storeSink{cfg: c, store: store, name: name, batches: sync.Pool{New: func() any { return new(objectstore.Batch) }}}
+// group is the scratch that one flush needs.
+type group struct {
+	objectstore.Grouper
+	mapping *schema.Mapping
+}
+
+func newStoreSink(c *config, store objectstore.Store, name string) (*storeSink, error) {
+	s := &storeSink{cfg: c, store: store, name: name}
+	first, err := c.schema.New() // an error in the configuration is said at start
+	if err != nil {
+		return nil, err
+	}
+	s.groups.Put(&group{mapping: first})
+	return s, nil
+}
+
+// group returns scratch for one flush.
+func (s *storeSink) group() (*group, error) {
+	if g, ok := s.groups.Get().(*group); ok {
+		return g, nil
+	}
+	mapping, err := s.cfg.schema.New()
+	return &group{mapping: mapping}, err
 }
 
 func (s *storeSink) String() string { return s.name }
@@ -40,24 +62,37 @@ func (s *storeSink) close() error {
 }
 
 func (s *storeSink) deliver(ctx context.Context, recs records, a *attempt) (note string, err error) {
-	batch := s.batches.Get().(*objectstore.Batch)
+	g, err := s.group()
+	if err != nil {
+		return "", err
+	}
 	at := time.Time{}
 	if s.cfg.partitionTime == partitionByExport {
 		at = a.at
 	}
+	var unmapped int64
+	var firstUnmapped error
 	for i := range recs {
-		batch.Add(&recs[i].Record, s.cfg.eventType, at)
+		if _, err := g.mapping.Map(&recs[i].Record, recs[i].known); err != nil {
+			if unmapped++; firstUnmapped == nil {
+				firstUnmapped = err
+			}
+		}
+		g.Add(&recs[i].Record, s.cfg.eventType, at)
 	}
-	parts := batch.Parts()
+	if unmapped > 0 {
+		note = unmappedNote(unmapped, firstUnmapped)
+	}
+	parts := g.Parts()
 	if len(a.done) != len(parts) {
 		a.done = make([]bool, len(parts))
 	}
 	abandoned, err := s.putAll(ctx, parts, a.done)
 	if !abandoned { // else a Put may still read its lines
-		batch.Reset()
-		s.batches.Put(batch)
+		g.Reset()
+		s.groups.Put(g)
 	}
-	return "", err
+	return note, err
 }
 
 // outcome is what became of one part.

@@ -9,21 +9,21 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/siempipe/siempipe/internal/deliver/pipesend"
 	"github.com/siempipe/siempipe/internal/deliver/syslog"
-	"github.com/siempipe/siempipe/internal/encode/pipe"
+	"github.com/siempipe/siempipe/internal/encode/encodings"
+	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
 )
 
-// syslogSink sends pipe messages. Each flush has a connection of its own while it runs; there are as many as the host
+// syslogSink sends records as messages. Each flush has a connection of its own while it runs; there are as many as the host
 // flushes at the same time.
 type syslogSink struct {
-	sender pipesend.Config
+	sender syslog.SenderConfig
 	name   string
 	certs  *certificates // nil in plain text
 
 	mu     sync.Mutex
-	idle   []*pipesend.Sender
+	idle   []*syslog.Sender
 	closed bool
 }
 
@@ -32,15 +32,22 @@ func newSyslogSink(c *config) (*syslogSink, error) {
 	if err != nil {
 		return nil, err
 	}
+	encoding, err := encodings.Find(c.encoding)
+	if err != nil {
+		return nil, err
+	}
 	s := &syslogSink{name: fmt.Sprintf("syslog %s %s", c.network, strings.Join(c.writer().Endpoints, ", "))}
-	s.sender = pipesend.Config{Header: header, Writer: c.writer(), Encoder: c.encoder, MaxLength: c.maxLength, IncludeInvalid: c.includeInvalid}
+	s.sender = syslog.SenderConfig{
+		Header: header, Writer: c.writer(), Schema: c.schema, NewEncoder: encoding.New, Encoder: c.encoder,
+		MaxLength: c.maxLength, IncludeInvalid: c.includeInvalid,
+	}
 	if c.network == syslog.TCP && !c.tls.insecure {
 		if s.certs, err = newCertificates(&c.tls); err != nil {
 			return nil, err
 		}
 		s.sender.Writer.TLS = s.certs.get
 	}
-	first, err := pipesend.New(s.sender) // whatever is wrong with the configuration is said at start
+	first, err := syslog.NewSender(s.sender) // whatever is wrong with the configuration is said at start
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +66,7 @@ func (s *syslogSink) deliver(ctx context.Context, recs records, a *attempt) (not
 	if len(a.done) != len(recs) {
 		a.done = make([]bool, len(recs))
 	}
-	var left pipesend.Records = recs
+	var left syslog.Records = recs
 	done := a.done
 	var places []int
 	for i, d := range a.done {
@@ -70,7 +77,7 @@ func (s *syslogSink) deliver(ctx context.Context, recs records, a *attempt) (not
 	if len(places) < len(recs) {
 		left, done = some{recs, places}, make([]bool, len(places))
 	}
-	var n pipesend.Counts
+	var n syslog.Counts
 	err = sender.Send(ctx, left, done, &n)
 	if len(places) < len(recs) {
 		for i, d := range done {
@@ -80,15 +87,28 @@ func (s *syslogSink) deliver(ctx context.Context, recs records, a *attempt) (not
 	if n.FirstDrop != nil {
 		note = fmt.Sprintf("records were not sent: too_long=%d not_json=%d empty=%d, first: %v", n.TooLong, n.NotJSON, n.Empty, n.FirstDrop)
 	}
+	if n.Unmapped > 0 {
+		note = appendNote(note, unmappedNote(n.Unmapped, n.FirstUnmapped))
+	}
 	if s.certs != nil {
 		if failed := s.certs.failure(); failed != nil {
-			if note != "" {
-				note += "; "
-			}
-			note += fmt.Sprintf("certificates cannot be read again, the last good ones stay in use: %v", failed)
+			note = appendNote(note, fmt.Sprintf("certificates cannot be read again, the last good ones stay in use: %v", failed))
 		}
 	}
 	return note, err
+}
+
+// appendNote adds one more to what is worth a line in the log.
+func appendNote(note, more string) string {
+	if note == "" {
+		return more
+	}
+	return note + "; " + more
+}
+
+// unmappedNote says that records were delivered with their native bodies.
+func unmappedNote(records int64, first error) string {
+	return fmt.Sprintf("%d records do not fit the schema and kept their native body, first: %v", records, first)
 }
 
 // some are the records at these places.
@@ -101,11 +121,11 @@ func (s some) Len() int { return len(s.places) }
 
 func (s some) Read(i int, rec *record.Record) error { return s.records.Read(s.places[i], rec) }
 
-func (s some) Known(i int) pipe.Known { return s.records.Known(s.places[i]) }
+func (s some) Known(i int) jsonscan.Known { return s.records.Known(s.places[i]) }
 
 var errClosed = errors.New("the instance is closed")
 
-func (s *syslogSink) acquire() (*pipesend.Sender, error) {
+func (s *syslogSink) acquire() (*syslog.Sender, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -116,10 +136,10 @@ func (s *syslogSink) acquire() (*pipesend.Sender, error) {
 		s.idle = s.idle[:n-1]
 		return sender, nil
 	}
-	return pipesend.New(s.sender)
+	return syslog.NewSender(s.sender)
 }
 
-func (s *syslogSink) release(sender *pipesend.Sender) {
+func (s *syslogSink) release(sender *syslog.Sender) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/siempipe/siempipe/internal/encode/pipe"
 	"github.com/siempipe/siempipe/internal/format"
 	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/process"
@@ -136,7 +135,7 @@ func (w *worker) keep(out *process.Outcome) {
 	if o, ok := w.processor.Object(out); ok {
 		from := len(w.places)
 		w.places = jsonscan.AppendWhere(w.places, e.Body, o.Members)
-		e.known = pipe.Known{Places: w.places[from:len(w.places):len(w.places)], Shape: o.Shape}
+		e.known = jsonscan.Known{Places: w.places[from:len(w.places):len(w.places)], Shape: o.Shape}
 	}
 }
 

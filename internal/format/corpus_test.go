@@ -17,8 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/siempipe/siempipe/internal/deliver/objectstore"
+	"github.com/siempipe/siempipe/internal/encode"
 	"github.com/siempipe/siempipe/internal/encode/pipe"
 	"github.com/siempipe/siempipe/internal/format"
+	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
 	"github.com/siempipe/siempipe/internal/schema/panoptica"
 )
@@ -139,9 +141,9 @@ func keyOf(t testing.TB, rec *record.Record) string {
 }
 
 func messageOf(t testing.TB, rec *record.Record) string {
-	e, err := pipe.NewEncoder(pipe.Config{})
+	e, err := pipe.New(encode.Config{})
 	require.NoError(t, err)
-	message, _, _, err := e.Append(nil, nil, rec, pipe.DefaultMaxLength)
+	message, _, _, err := e.Append(nil, nil, rec, jsonscan.Known{}, pipe.DefaultMaxLength)
 	require.NoError(t, err)
 	return string(message) + "\n"
 }

@@ -1,4 +1,4 @@
-package format
+package format_test
 
 import (
 	"encoding/json"
@@ -8,7 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/siempipe/siempipe/internal/encode"
 	"github.com/siempipe/siempipe/internal/encode/pipe"
+	"github.com/siempipe/siempipe/internal/format"
+	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
 )
 
@@ -18,17 +21,17 @@ var scanReceived = time.Unix(1700000000, 0).UTC()
 func scanInputs(t testing.TB) map[string]string {
 	t.Helper()
 	inputs := map[string]string{}
-	for _, format := range []string{"perception_point", "perception_point_syslog"} {
-		files, err := filepath.Glob(filepath.Join("..", "..", "testdata", format, "*.in"))
+	for _, name := range []string{"perception_point", "perception_point_syslog"} {
+		files, err := filepath.Glob(filepath.Join("..", "..", "testdata", name, "*.in"))
 		if err != nil || len(files) < 12 {
-			t.Fatalf("%s: %d cases, %v", format, len(files), err)
+			t.Fatalf("%s: %d cases, %v", name, len(files), err)
 		}
 		for _, file := range files {
 			raw, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			inputs[format+"/"+filepath.Base(file)] = string(raw)
+			inputs[name+"/"+filepath.Base(file)] = string(raw)
 		}
 	}
 	return inputs
@@ -38,7 +41,7 @@ func scanInputs(t testing.TB) map[string]string {
 // its id and verdict.
 func checkScan(t testing.TB, raw string) {
 	t.Helper()
-	p, err := NewParser(Options{})
+	p, err := format.NewParser(format.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,11 +60,11 @@ func checkScan(t testing.TB, raw string) {
 	if rec.ID == "" || len(rec.Body) > 100<<10 {
 		return
 	}
-	e, err := pipe.NewEncoder(pipe.Config{})
+	e, err := pipe.New(encode.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	msg, ends, _, err := e.Append(nil, nil, &rec, pipe.DefaultMaxLength)
+	msg, ends, _, err := e.Append(nil, nil, &rec, jsonscan.Known{}, pipe.DefaultMaxLength)
 	if err != nil || len(ends) != 1 || len(msg) > pipe.DefaultMaxLength {
 		t.Fatalf("%v: %s", err, msg)
 	}
@@ -75,7 +78,7 @@ func TestScansAgain(t *testing.T) {
 
 // TestScanKeysAgree: a scan that comes both ways has the same values under the same keys.
 func TestScanKeysAgree(t *testing.T) {
-	p, err := NewParser(Options{TenantID: "id-1"})
+	p, err := format.NewParser(format.Options{TenantID: "id-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +105,7 @@ func BenchmarkScan(b *testing.B) {
 	inputs := scanInputs(b)
 	for _, name := range []string{"perception_point/email_full.in", "perception_point/parsed_again.in", "perception_point_syslog/seed.in"} {
 		b.Run(name, func(b *testing.B) {
-			p, err := NewParser(Options{})
+			p, err := format.NewParser(format.Options{})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -125,15 +128,15 @@ func BenchmarkScan(b *testing.B) {
 func TestLineCutInsideBlanks(t *testing.T) {
 	line := "datetime:1|Scan ID:a|Event:Email Scanned|Subject:x|From:f|Layers:|Verdict:CLN|Sample:s"
 	line += strings.Repeat(" ", 1024-len(line))
-	for _, format := range []string{Auto, "perception_point_syslog"} {
-		p, err := NewParser(Options{Format: format})
+	for _, name := range []string{format.Auto, "perception_point_syslog"} {
+		p, err := format.NewParser(format.Options{Format: name})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var rec record.Record
 		p.Parse("\uFEFF"+line+"\r\n", "", time.Time{}, &rec)
 		if !strings.Contains(rec.Body, `"Verdict":"unknown"`) || !strings.Contains(rec.Body, `"Sample":"s","truncated":true,"raw":"`+line+`"`) || rec.Severity != record.SeverityUnknown {
-			t.Errorf("%s: %s", format, rec.Body)
+			t.Errorf("%s: %s", name, rec.Body)
 		}
 	}
 }

@@ -63,3 +63,10 @@ func SetValues(members []Member, s string, where []Where) {
 		m.Kind, m.Escaped, m.NameEscaped = w.Kind, w.Escaped, w.NameEscaped
 	}
 }
+
+// Known is what is known of a compact object whose text is elsewhere: where its members are, and their names. The zero value
+// says nothing. Places is often the caller's buffer: it is valid until that is used again.
+type Known struct {
+	Places []Where
+	Shape  Shape
+}

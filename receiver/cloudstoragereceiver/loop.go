@@ -3,6 +3,7 @@ package cloudstoragereceiver
 import (
 	"fmt"
 
+	"github.com/siempipe/siempipe/internal/collector/buckets"
 	"github.com/siempipe/siempipe/internal/deliver/objectstore"
 	"github.com/siempipe/siempipe/receiver/cloudstoragereceiver/internal/bucket"
 )
@@ -14,7 +15,7 @@ func (c *Config) refuseLoop() error {
 		return nil
 	}
 	s3 := c.S3.Get()
-	for _, root := range objectstore.WrittenRoots(s3.Endpoint, s3.Bucket) {
+	for _, root := range buckets.Written.Roots(s3.Endpoint, s3.Bucket) {
 		if objectstore.UnderRoot(s3.Prefix, root) {
 			return fmt.Errorf("s3::bucket: this collector itself writes to %s/%s, and would read for ever what it writes; set another bucket or prefix", s3.Bucket, root)
 		}
@@ -32,7 +33,7 @@ func (c *Config) mayHaveWritten(o bucket.Object) bool {
 	if name == "" {
 		name = s3.Bucket
 	}
-	for _, root := range objectstore.WrittenRoots(s3.Endpoint, name) {
+	for _, root := range buckets.Written.Roots(s3.Endpoint, name) {
 		if objectstore.UnderRoot(o.Key, root) {
 			return true
 		}

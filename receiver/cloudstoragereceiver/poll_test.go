@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/siempipe/siempipe/internal/collector/buckets"
 	"github.com/siempipe/siempipe/internal/deliver/objectstore"
 	"github.com/siempipe/siempipe/internal/test/peers"
 )
@@ -323,7 +324,7 @@ func (p *s3Peer) policy(statements ...string) {
 // TestLoop: what this collector writes is not read by it.
 func TestLoop(t *testing.T) {
 	p := startS3(t)
-	release := objectstore.Claim(objectstore.Destination{Endpoint: p.Endpoint, Bucket: p.bucket, Root: "Panoptica"})
+	release := buckets.Written.Claim(objectstore.Destination{Endpoint: p.Endpoint, Bucket: p.bucket, Root: "Panoptica"})
 	defer release()
 	text, want := lines("input", 2)
 	p.put("input.json", text)
@@ -340,7 +341,7 @@ func TestLoop(t *testing.T) {
 		_, err := tryStart(t, t.TempDir(), s, func(c *Config) { p.config(c); c.S3.Get().Prefix = prefix })
 		require.ErrorContains(t, err, "this collector itself writes to logs/Panoptica")
 	}
-	whole := objectstore.Claim(objectstore.Destination{Endpoint: strings.ToUpper(p.Endpoint) + "/", Bucket: p.bucket})
+	whole := buckets.Written.Claim(objectstore.Destination{Endpoint: strings.ToUpper(p.Endpoint) + "/", Bucket: p.bucket})
 	defer whole()
 	_, err := tryStart(t, t.TempDir(), s, p.config)
 	require.ErrorContains(t, err, "this collector itself writes to logs/")

@@ -15,12 +15,13 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/siempipe/siempipe/internal/encode"
+	"github.com/siempipe/siempipe/internal/encode/pairs"
 	"github.com/siempipe/siempipe/internal/jsonscan"
 	pp "github.com/siempipe/siempipe/internal/perceptionpoint"
 	"github.com/siempipe/siempipe/internal/record"
 )
 
-// scanRecord makes a record of pairs, as the source does.
 // seedPairs are the pairs of the only line that the vendor published.
 var seedPairs = func() (seed []Pair) {
 	line, err := os.ReadFile("../../../testdata/perception_point_syslog/seed.in")
@@ -43,6 +44,7 @@ func vendorPairs(line string) (pairs []Pair, info pp.LineInfo, err error) {
 	return pairs, info, err
 }
 
+// scanRecord makes a record of pairs, as the source does.
 func scanRecord(eventType string, pairs []Pair) *record.Record {
 	body := []byte{'{'}
 	for i, p := range pairs {
@@ -56,18 +58,18 @@ func scanRecord(eventType string, pairs []Pair) *record.Record {
 	return &record.Record{EventType: eventType, Body: string(append(body, '}'))}
 }
 
-func newEncoder(t testing.TB, c Config) *Encoder {
+func newEncoder(t testing.TB, c encode.Config) encode.Encoder {
 	t.Helper()
-	e, err := NewEncoder(c)
+	e, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return e
 }
 
-func one(t testing.TB, e *Encoder, rec *record.Record, budget int) (string, Result) {
+func one(t testing.TB, e encode.Encoder, rec *record.Record, budget int) (string, encode.Result) {
 	t.Helper()
-	msg, ends, result, err := e.Append(nil, nil, rec, budget)
+	msg, ends, result, err := e.Append(nil, nil, rec, jsonscan.Known{}, budget)
 	if err != nil || len(ends) != 1 || ends[0] != len(msg) || len(msg) > budget {
 		t.Fatalf("%v %v: %d bytes for %d: %s", err, ends, len(msg), budget, msg)
 	}
@@ -78,8 +80,8 @@ func TestSeedEncoded(t *testing.T) {
 	rec := scanRecord(record.EmailScan, seedPairs)
 	const before, after = `datetime:1612422455.63|Scan ID:000176_1_3e0af324-b2dd-4c24-b952-37457c5882e2|Event:Email Scanned|IP Address:1.2.3.4|Subject:Just Landed `, ` New season femininity + Final sale reductions|Message ID:51e28gbf95n7d2650e0hphroitr3rmefedmftg01|To:harold@acme.com|From:Sender <sender@domain.com>|Layers:|Verdict:SUS|Sample:<3a1a1ddf-b20b-4536-904a5d376d9eb38c@journal.report.generator>`
 	for escape, between := range map[string]string{EscapeBackslash: `\|`, EscapeReplace: ` `, EscapeNone: `|`} {
-		got, result := one(t, newEncoder(t, Config{Escape: escape}), rec, DefaultMaxLength)
-		if want := before + between + after; got != want || result != Whole {
+		got, result := one(t, newEncoder(t, encode.Config{Escape: escape}), rec, DefaultMaxLength)
+		if want := before + between + after; got != want || result != encode.Whole {
 			t.Errorf("%s: %v\n%s\n%s", escape, result, got, want)
 		}
 		if escape == EscapeBackslash && !slices.Equal(SplitEscaped(nil, got), seedPairs) {
@@ -98,31 +100,31 @@ func TestTables(t *testing.T) {
 	at := time.Unix(1726420560, 500000000)
 	for _, c := range []struct {
 		name   string
-		config Config
+		config encode.Config
 		rec    record.Record
 		want   string
 	}{
-		{"file", Config{}, record.Record{EventType: record.FileScan, Body: `{"Event":"File Scanned","Name":"a|b.exe","Verdict":"MAL","ambiguous":true,"raw":"x"}`, Time: at, ID: "7"},
+		{"file", encode.Config{}, record.Record{EventType: record.FileScan, Body: `{"Event":"File Scanned","Name":"a|b.exe","Verdict":"MAL","ambiguous":true,"raw":"x"}`, Time: at, ID: "7"},
 			`datetime:1726420560.5|Scan ID:7|Event:File Scanned|Name:a\|b.exe|Verdict:MAL|Ambiguous:true`},
-		{"url", Config{Escape: EscapeReplace}, record.Record{EventType: record.URLScan, Body: `{"datetime":"1","Scan ID":"7","Event":"URL Scanned","URL":"http://x/|\\y","Verdict":"unknown","truncated":true}`},
+		{"url", encode.Config{Escape: EscapeReplace}, record.Record{EventType: record.URLScan, Body: `{"datetime":"1","Scan ID":"7","Event":"URL Scanned","URL":"http://x/|\\y","Verdict":"unknown","truncated":true}`},
 			`datetime:1|Scan ID:7|Event:URL Scanned|URL:http://x/ /y|Verdict:unknown|Truncated:true`},
-		{"finding", Config{}, record.Record{EventType: record.AttackPath, Time: at, Severity: record.SeverityHigh, Body: `{"labels":["a","b"],"alert_id":"f-1","asset_id":null,"resolved":false,"severity":"High","risk_params":{"risk_score":87.0,"workload":{}},"description":"one\ntwo","account_id":"1,2","detection_type":"attack_path","related_resources":[["a","b"]]}`},
+		{"finding", encode.Config{}, record.Record{EventType: record.AttackPath, Time: at, Severity: record.SeverityHigh, Body: `{"labels":["a","b"],"alert_id":"f-1","asset_id":null,"resolved":false,"severity":"High","risk_params":{"risk_score":87.0,"workload":{}},"description":"one\ntwo","account_id":"1,2","detection_type":"attack_path","related_resources":[["a","b"]]}`},
 			`datetime:1726420560.5|Alert ID:f-1|Event:attack_path|Severity:High|Detection Type:attack_path|Risk Score:87.0|Account:1,2|Resources:[["a","b"]]|Labels:a,b|Description:one\ntwo|Resolved:false`},
-		{"labels with a comma", Config{}, record.Record{EventType: record.Other, Body: `{"labels":["a,b","c"]}`}, `Event:other|Labels:["a,b","c"]`},
-		{"log", Config{}, record.Record{EventType: "AWS.CloudTrail", Time: at, AccountID: "1", Body: `{"eventName":"GetObject","p_log_type":"AWS.CloudTrail","p_row_id":"r","p_any_ip_addresses":["1.2.3.4","::1"]}`},
+		{"labels with a comma", encode.Config{}, record.Record{EventType: record.Other, Body: `{"labels":["a,b","c"]}`}, `Event:other|Labels:["a,b","c"]`},
+		{"log", encode.Config{}, record.Record{EventType: "AWS.CloudTrail", Time: at, AccountID: "1", Body: `{"eventName":"GetObject","p_log_type":"AWS.CloudTrail","p_row_id":"r","p_any_ip_addresses":["1.2.3.4","::1"]}`},
 			`datetime:1726420560.5|Row ID:r|Event:AWS.CloudTrail|Account:1|Action:GetObject|IP Addresses:1.2.3.4,::1`},
-		{"invalid", Config{}, record.Record{EventType: record.Invalid, Received: at, Body: `{"error":"byte 1: x","format":"auto","received_at":"2024-09-15T17:16:00Z","raw":"{\\|\u0000"}`},
+		{"invalid", encode.Config{}, record.Record{EventType: record.Invalid, Received: at, Body: `{"error":"byte 1: x","format":"auto","received_at":"2024-09-15T17:16:00Z","raw":"{\\|\u0000"}`},
 			`datetime:1726420560.5|Event:invalid|Format:auto|Error:byte 1: x|Raw:{\\\|\x00`},
-		{"fields", Config{Fields: []Field{{Key: "Subj", From: "Subject"}, {Key: "Verdict"}, {Key: "Size", From: "sample.file_size"}, {Key: "Format", From: "@format"}, {Key: "when", From: "datetime"}, {Key: "gone"}}},
+		{"fields", encode.Config{Fields: []encode.Field{{Key: "Subj", From: "Subject"}, {Key: "Verdict"}, {Key: "Size", From: "sample.file_size"}, {Key: "Format", From: "@format"}, {Key: "when", From: "datetime"}, {Key: "gone"}}},
 			record.Record{EventType: record.EmailScan, Format: "perception_point", Body: `{"datetime":"5","Subject":"s","Verdict":"MAL","sample":{"file_size":12}}`},
 			`Subj:s|Verdict:MAL|Size:12|Format:perception_point|when:5`},
-		{"fields of a finding", Config{Fields: []Field{{Key: "Severity"}, {Key: "Alert ID"}, {Key: "title", From: "attack_scenario"}}},
+		{"fields of a finding", encode.Config{Fields: []encode.Field{{Key: "Severity"}, {Key: "Alert ID"}, {Key: "title", From: "attack_scenario"}}},
 			record.Record{EventType: record.SecurityFinding, ID: "f", Body: `{"severity":"Low","attack_scenario":"x"}`}, `Severity:Low|Alert ID:f|title:x`},
-		{"repeated and escaped names", Config{}, record.Record{EventType: record.EmailScan, Body: `{"Subject":"a","Subj\u0065ct":"b"}`}, `Subject:b`},
-		{"unsafe", Config{}, record.Record{EventType: record.EmailScan, Body: "{\"Subject\":\"\\u0000\\r\\n\\t\\u001f\u007f\u0085\u009f\u061c\u200e\u2028\u2029\u202e\u2066\ufeff\\\\|é😀\"}"},
+		{"repeated and escaped names", encode.Config{}, record.Record{EventType: record.EmailScan, Body: `{"Subject":"a","Subj\u0065ct":"b"}`}, `Subject:b`},
+		{"unsafe", encode.Config{}, record.Record{EventType: record.EmailScan, Body: "{\"Subject\":\"\\u0000\\r\\n\\t\\u001f\u007f\u0085\u009f\u061c\u200e\u2028\u2029\u202e\u2066\ufeff\\\\|é😀\"}"},
 			`Subject:\x00\r\n\t\x1f\x7f\u0085\u009f\u061c\u200e\u2028\u2029\u202e\u2066\ufeff\\\|é😀`},
-		{"unsafe, replaced", Config{Escape: EscapeReplace}, record.Record{EventType: record.EmailScan, Body: "{\"Subject\":\"\\u0000\\r\\n\u0085\u202e\ufeff\\\\|é\"}"}, "Subject:      / é"},
-		{"unsafe, as the vendor", Config{Escape: EscapeNone}, record.Record{EventType: record.EmailScan, Body: "{\"Subject\":\"\\u0000\\r\\n\u0085\u202e\ufeff\\\\|é\"}"}, "Subject:      \\|é"},
+		{"unsafe, replaced", encode.Config{Escape: EscapeReplace}, record.Record{EventType: record.EmailScan, Body: "{\"Subject\":\"\\u0000\\r\\n\u0085\u202e\ufeff\\\\|é\"}"}, "Subject:      / é"},
+		{"unsafe, as the vendor", encode.Config{Escape: EscapeNone}, record.Record{EventType: record.EmailScan, Body: "{\"Subject\":\"\\u0000\\r\\n\u0085\u202e\ufeff\\\\|é\"}"}, "Subject:      \\|é"},
 	} {
 		if got, _ := one(t, newEncoder(t, c.config), &c.rec, DefaultMaxLength); got != c.want {
 			t.Errorf("%s:\n%s\nwant\n%s", c.name, got, c.want)
@@ -131,22 +133,22 @@ func TestTables(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	for want, c := range map[string]Config{
-		"":                      {Escape: "replace", Overflow: "split", Fields: []Field{{Key: "é x"}, {Key: "y", From: "a.b|@id"}}},
+	for want, c := range map[string]encode.Config{
+		"":                      {Escape: "replace", Overflow: "split", Fields: []encode.Field{{Key: "é x"}, {Key: "y", From: "a.b|@id"}}},
 		"escape:":               {Escape: "x"},
 		"overflow:":             {Overflow: "x"},
-		"fields[0].key: must":   {Fields: []Field{{}}},
-		"fields[0].key: \"a:b":  {Fields: []Field{{Key: "a:b"}}},
-		"fields[0].key: \"a|b":  {Fields: []Field{{Key: "a|b"}}},
-		"fields[0].key: \"a\\n": {Fields: []Field{{Key: "a\nb"}}},
-		"fields[0].key: \" a":   {Fields: []Field{{Key: " a"}}},
-		"fields[0].key: longer": {Fields: []Field{{Key: strings.Repeat("a", 65)}}},
-		"fields[0].key: Part":   {Fields: []Field{{Key: "Part"}}},
-		"fields[1].key: \"a":    {Fields: []Field{{Key: "a"}, {Key: "a"}}},
-		"fields[0].from: \"@x":  {Fields: []Field{{Key: "a", From: "@x"}}},
-		"fields[0].from: must":  {Fields: []Field{{Key: "a", From: "b|"}}},
+		"fields[0].key: must":   {Fields: []encode.Field{{}}},
+		"fields[0].key: \"a:b":  {Fields: []encode.Field{{Key: "a:b"}}},
+		"fields[0].key: \"a|b":  {Fields: []encode.Field{{Key: "a|b"}}},
+		"fields[0].key: \"a\\n": {Fields: []encode.Field{{Key: "a\nb"}}},
+		"fields[0].key: \" a":   {Fields: []encode.Field{{Key: " a"}}},
+		"fields[0].key: longer": {Fields: []encode.Field{{Key: strings.Repeat("a", 65)}}},
+		"fields[0].key: Part":   {Fields: []encode.Field{{Key: "Part"}}},
+		"fields[1].key: \"a":    {Fields: []encode.Field{{Key: "a"}, {Key: "a"}}},
+		"fields[0].from: \"@x":  {Fields: []encode.Field{{Key: "a", From: "@x"}}},
+		"fields[0].from: must":  {Fields: []encode.Field{{Key: "a", From: "b|"}}},
 	} {
-		err := c.Validate()
+		err := Check(c)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v", want, err)
 		}
@@ -156,9 +158,9 @@ func TestConfig(t *testing.T) {
 // TestClassOfFrom: a value that the user names by its place in the body keeps its class, whichever alternative of the row it is.
 func TestClassOfFrom(t *testing.T) {
 	rec := record.Record{EventType: "Azure.SignIn", Body: `{"operationName":"` + strings.Repeat("x", 60) + `","userAgent":"` + strings.Repeat("y", 300) + `"}`}
-	for _, overflow := range []string{OverflowShorten, OverflowSplit} {
-		e := newEncoder(t, Config{Overflow: overflow, Fields: []Field{{Key: "agent", From: "userAgent"}, {Key: "what", From: "operationName"}}})
-		if all, _, _, err := e.Append(nil, nil, &rec, 100); err != nil || !strings.Contains(string(all), "|what:"+strings.Repeat("x", 60)) {
+	for _, overflow := range []string{encode.OverflowShorten, encode.OverflowSplit} {
+		e := newEncoder(t, encode.Config{Overflow: overflow, Fields: []encode.Field{{Key: "agent", From: "userAgent"}, {Key: "what", From: "operationName"}}})
+		if all, _, _, err := e.Append(nil, nil, &rec, jsonscan.Known{}, 100); err != nil || !strings.Contains(string(all), "|what:"+strings.Repeat("x", 60)) {
 			t.Errorf("%s: %s %v", overflow, all, err)
 		}
 	}
@@ -166,18 +168,18 @@ func TestClassOfFrom(t *testing.T) {
 
 func TestErrTooLong(t *testing.T) {
 	rec := scanRecord(record.EmailScan, seedPairs)
-	for _, overflow := range []string{OverflowShorten, OverflowSplit, OverflowDrop} {
-		e := newEncoder(t, Config{Overflow: overflow})
-		dst, ends, _, err := e.Append([]byte("x"), []int{1}, rec, 60)
-		if !errors.Is(err, ErrTooLong) || string(dst) != "x" || len(ends) != 1 {
+	for _, overflow := range []string{encode.OverflowShorten, encode.OverflowSplit, encode.OverflowDrop} {
+		e := newEncoder(t, encode.Config{Overflow: overflow})
+		dst, ends, _, err := e.Append([]byte("x"), []int{1}, rec, jsonscan.Known{}, 60)
+		if !errors.Is(err, encode.ErrTooLong) || string(dst) != "x" || len(ends) != 1 {
 			t.Errorf("%s: %v %q %v", overflow, err, dst, ends)
 		}
 	}
-	e := newEncoder(t, Config{})
-	if _, _, _, err := e.Append(nil, nil, &record.Record{Body: "x"}, 100); err == nil {
+	e := newEncoder(t, encode.Config{})
+	if _, _, _, err := e.Append(nil, nil, &record.Record{Body: "x"}, jsonscan.Known{}, 100); err == nil {
 		t.Error("a body that is no object")
 	}
-	if _, _, _, err := e.Append(nil, nil, &record.Record{EventType: record.EmailScan, Body: "{}"}, 100); !errors.Is(err, ErrEmpty) {
+	if _, _, _, err := e.Append(nil, nil, &record.Record{EventType: record.EmailScan, Body: "{}"}, jsonscan.Known{}, 100); !errors.Is(err, encode.ErrEmpty) {
 		t.Error("a record without any pair:", err)
 	}
 }
@@ -202,14 +204,14 @@ func randomRecord(r *rand.Rand) (*record.Record, []Pair) {
 	i := r.IntN(3)
 	var pairs []Pair
 	for _, row := range Tables[i].Rows {
-		if row.Class < Code && r.IntN(5) > 0 {
+		if row.Class < encode.Code && r.IntN(5) > 0 {
 			most := 40
 			if r.IntN(3) == 0 {
 				most = 3000
 			}
 			pairs = append(pairs, Pair{row.Key, randomText(r, most)})
 		}
-		if row.Class >= Code && row.Key != "Ambiguous" && row.Key != "Truncated" {
+		if row.Class >= encode.Code && row.Key != "Ambiguous" && row.Key != "Truncated" {
 			pairs = append(pairs, Pair{row.Key, fmt.Sprintf("%s-%d", row.Key, r.IntN(1e6))})
 		}
 	}
@@ -275,7 +277,7 @@ func independent(msg string) (pairs []Pair) {
 func TestOverflowProperties(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, escape := range []string{EscapeBackslash, EscapeReplace, EscapeNone} {
-		shorten, split := newEncoder(t, Config{Escape: escape}), newEncoder(t, Config{Escape: escape, Overflow: OverflowSplit})
+		shorten, split := newEncoder(t, encode.Config{Escape: escape}), newEncoder(t, encode.Config{Escape: escape, Overflow: encode.OverflowSplit})
 		for range 1500 {
 			rec, pairs := randomRecord(r)
 			budget := 300 + r.IntN(900)
@@ -284,11 +286,11 @@ func TestOverflowProperties(t *testing.T) {
 			if escape == EscapeBackslash {
 				checkShortened(t, msg, pairs, result)
 			}
-			if result == Shortened && len(msg) < budget-40 {
+			if result == encode.Shortened && len(msg) < budget-40 {
 				t.Fatalf("%d bytes of %d used: %s", len(msg), budget, msg)
 			}
-			all, ends, result, err := split.Append(nil, nil, rec, budget)
-			if err != nil || (len(ends) > 1) != (result == Split) {
+			all, ends, result, err := split.Append(nil, nil, rec, jsonscan.Known{}, budget)
+			if err != nil || (len(ends) > 1) != (result == encode.Split) {
 				t.Fatal(err, ends, result)
 			}
 			checkParts(t, string(all), ends, budget, pairs, escape == EscapeBackslash)
@@ -296,19 +298,22 @@ func TestOverflowProperties(t *testing.T) {
 	}
 }
 
+// pairsRow has a name for where pairs are a variable.
+type pairsRow = pairs.Row
+
 // checkShortened: codes and ids whole, other values whole or a beginning with an ellipsis.
-func checkShortened(t testing.TB, msg string, pairs []Pair, result Result) {
+func checkShortened(t testing.TB, msg string, pairs []Pair, result encode.Result) {
 	t.Helper()
 	for _, p := range independent(msg) {
 		want := get(pairs, p.Key)
-		row := Tables[0].row(p.Key)
+		row := Tables[0].Row(p.Key)
 		if row == nil {
-			row = &Row{Class: Text}
+			row = &pairsRow{Class: encode.Text}
 		}
 		if p.Value == want {
 			continue
 		}
-		if start, ok := strings.CutSuffix(p.Value, "…"); result != Shortened || row.Class >= Code || !ok || !strings.HasPrefix(want, start) {
+		if start, ok := strings.CutSuffix(p.Value, "…"); result != encode.Shortened || row.Class >= encode.Code || !ok || !strings.HasPrefix(want, start) {
 			t.Fatalf("%s is %q, want %q", p.Key, p.Value, want)
 		}
 	}
@@ -360,8 +365,8 @@ func checkParts(t testing.TB, all string, ends []int, budget int, pairs []Pair, 
 func TestForgedCodes(t *testing.T) {
 	huge := strings.Repeat("A|", 800)
 	rec := scanRecord(record.EmailScan, []Pair{{"datetime", "1" + huge}, {"Scan ID", huge}, {"Event", huge}, {"Message ID", huge}, {"Verdict", "MAL"}, {"Action", huge}})
-	for _, overflow := range []string{OverflowShorten, OverflowSplit} {
-		all, ends, _, err := newEncoder(t, Config{Overflow: overflow}).Append(nil, nil, rec, 900)
+	for _, overflow := range []string{encode.OverflowShorten, encode.OverflowSplit} {
+		all, ends, _, err := newEncoder(t, encode.Config{Overflow: overflow}).Append(nil, nil, rec, jsonscan.Known{}, 900)
 		if err != nil || !strings.Contains(string(all), "|Verdict:MAL") {
 			t.Fatal(overflow, err)
 		}
@@ -395,7 +400,7 @@ func FuzzRoundTrip(f *testing.F) {
 			pairs[i].Value = body[pairs[i].Key].(string)
 		}
 		for _, escape := range []string{EscapeBackslash, EscapeReplace, EscapeNone} {
-			msg, result := one(t, newEncoder(t, Config{Escape: escape}), rec, budget)
+			msg, result := one(t, newEncoder(t, encode.Config{Escape: escape}), rec, budget)
 			checkSafe(t, msg)
 			switch escape {
 			case EscapeBackslash:
@@ -404,11 +409,11 @@ func FuzzRoundTrip(f *testing.F) {
 					t.Fatalf("SplitEscaped %q, want %q", own, other)
 				}
 			case EscapeReplace:
-				if result == Whole && strings.Count(msg, "|") != len(pairs)-1 || strings.Contains(msg, `\`) {
+				if result == encode.Whole && strings.Count(msg, "|") != len(pairs)-1 || strings.Contains(msg, `\`) {
 					t.Fatalf("a value started a pair: %s", msg)
 				}
 			}
-			all, ends, _, err := newEncoder(t, Config{Escape: escape, Overflow: OverflowSplit}).Append(nil, nil, rec, budget)
+			all, ends, _, err := newEncoder(t, encode.Config{Escape: escape, Overflow: encode.OverflowSplit}).Append(nil, nil, rec, jsonscan.Known{}, budget)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -430,12 +435,12 @@ func TestUnescape(t *testing.T) {
 
 func TestNoAllocations(t *testing.T) {
 	rec := scanRecord(record.EmailScan, append(slices.Clone(seedPairs), Pair{pp.KeyVerdictMessages, strings.Repeat("quoted \" text | ", 80)}))
-	for _, overflow := range []string{OverflowShorten, OverflowSplit} {
-		e := newEncoder(t, Config{Overflow: overflow})
+	for _, overflow := range []string{encode.OverflowShorten, encode.OverflowSplit} {
+		e := newEncoder(t, encode.Config{Overflow: overflow})
 		var dst []byte
 		var ends []int
 		if n := testing.AllocsPerRun(100, func() {
-			dst, ends, _, _ = e.Append(dst[:0], ends[:0], rec, DefaultMaxLength)
+			dst, ends, _, _ = e.Append(dst[:0], ends[:0], rec, jsonscan.Known{}, DefaultMaxLength)
 		}); n != 0 || len(ends) == 0 {
 			t.Errorf("%s: %v allocations, %d messages", overflow, n, len(ends))
 		}
@@ -449,16 +454,16 @@ func TestOneEncoderForAll(t *testing.T) {
 		`{"severity":"Low","alert_id":"b"}`, `{"alert_id":"b","severity":"Low"}`, `{"alert_id":"b","alert_id":"c"}`, `{`, `{"alert_id":"b","severity":null}`,
 		`{"labels":["a","b,c"],"risk_params":{"risk_score":7}}`, `{"labels":["a","é"],"risk_params":{}}`, `{}`, `{"Scan ID":"x","Subject":"a\nb"}`, `{"Scan ID":"y","Subject":"12345678 "}`,
 	}
-	for _, overflow := range []string{OverflowShorten, OverflowSplit, OverflowDrop} {
-		e := newEncoder(t, Config{Overflow: overflow})
+	for _, overflow := range []string{encode.OverflowShorten, encode.OverflowSplit, encode.OverflowDrop} {
+		e := newEncoder(t, encode.Config{Overflow: overflow})
 		for i := range 500 {
 			body := bodies[i*i%len(bodies)]
 			if i%3 == 0 {
 				body = bodies[i/30%len(bodies)]
 			}
 			rec := &record.Record{EventType: []string{record.SecurityFinding, record.EmailScan, "AWS.CloudTrail"}[i%7%3], Body: body, ID: "id"}
-			got, ends, result, err := e.Append([]byte("before"), nil, rec, 60)
-			want, wantEnds, wantResult, wantErr := newEncoder(t, Config{Overflow: overflow}).Append([]byte("before"), nil, rec, 60)
+			got, ends, result, err := e.Append([]byte("before"), nil, rec, jsonscan.Known{}, 60)
+			want, wantEnds, wantResult, wantErr := newEncoder(t, encode.Config{Overflow: overflow}).Append([]byte("before"), nil, rec, jsonscan.Known{}, 60)
 			if string(got) != string(want) || !slices.Equal(ends, wantEnds) || result != wantResult || fmt.Sprint(err) != fmt.Sprint(wantErr) {
 				t.Fatalf("%s: %q %v %v %v, want %q %v %v %v", body, got, ends, result, err, want, wantEnds, wantResult, wantErr)
 			}
@@ -473,23 +478,23 @@ func BenchmarkAppend(b *testing.B) {
 		overflow string
 		rec      *record.Record
 		budget   int
-		result   Result
+		result   encode.Result
 	}{
-		{"scan", OverflowShorten, scanRecord(record.EmailScan, seedPairs), 1024, Whole},
-		{"finding", OverflowShorten, &record.Record{EventType: record.SecurityFinding, Body: finding, Time: time.Unix(1726420560, 0)}, 2048, Whole},
-		{"finding shortened", OverflowShorten, &record.Record{EventType: record.SecurityFinding, Body: finding, Time: time.Unix(1726420560, 0)}, 600, Shortened},
-		{"finding split", OverflowSplit, &record.Record{EventType: record.SecurityFinding, Body: finding, Time: time.Unix(1726420560, 0)}, 600, Split},
+		{"scan", encode.OverflowShorten, scanRecord(record.EmailScan, seedPairs), 1024, encode.Whole},
+		{"finding", encode.OverflowShorten, &record.Record{EventType: record.SecurityFinding, Body: finding, Time: time.Unix(1726420560, 0)}, 2048, encode.Whole},
+		{"finding shortened", encode.OverflowShorten, &record.Record{EventType: record.SecurityFinding, Body: finding, Time: time.Unix(1726420560, 0)}, 600, encode.Shortened},
+		{"finding split", encode.OverflowSplit, &record.Record{EventType: record.SecurityFinding, Body: finding, Time: time.Unix(1726420560, 0)}, 600, encode.Split},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			e := newEncoder(b, Config{Overflow: c.overflow})
-			dst, ends, result, err := e.Append(nil, nil, c.rec, c.budget)
+			e := newEncoder(b, encode.Config{Overflow: c.overflow})
+			dst, ends, result, err := e.Append(nil, nil, c.rec, jsonscan.Known{}, c.budget)
 			if err != nil || result != c.result {
 				b.Fatal(result, err)
 			}
 			b.SetBytes(int64(len(c.rec.Body)))
 			b.ReportAllocs()
 			for b.Loop() {
-				dst, ends, _, _ = e.Append(dst[:0], ends[:0], c.rec, c.budget)
+				dst, ends, _, _ = e.Append(dst[:0], ends[:0], c.rec, jsonscan.Known{}, c.budget)
 			}
 		})
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
-	"strconv"
 	"unicode/utf8"
 )
 
@@ -90,7 +89,7 @@ func plainTo(text []byte, i int) int {
 	return i
 }
 
-// appendEscaped appends text, safe to stand behind a key. Invalid UTF-8 becomes U+FFFD.
+// appendEscaped appends text as a value. Invalid UTF-8 becomes U+FFFD.
 func appendEscaped(dst, text []byte, m mode) []byte {
 	from := 0
 	for i := 0; i < len(text); {
@@ -149,119 +148,4 @@ func appendBackslash(dst []byte, r rune) []byte {
 		return append(dst, '\\', 'x', hexDigits[r>>4], hexDigits[r&0xF])
 	}
 	return append(dst, '\\', 'u', hexDigits[r>>12&0xF], hexDigits[r>>8&0xF], hexDigits[r>>4&0xF], hexDigits[r&0xF])
-}
-
-// tokenLen is the length of the character or escape at the start of v, an escaped value that is not empty.
-func tokenLen(v []byte, m mode) int {
-	if v[0] == '\\' && m == modeBackslash {
-		n := 2
-		if len(v) > 1 {
-			switch v[1] {
-			case 'x':
-				n = 4
-			case 'u':
-				n = 6
-			}
-		}
-		return min(n, len(v))
-	}
-	if v[0] < utf8.RuneSelf {
-		return 1
-	}
-	_, size := utf8.DecodeRune(v)
-	return size
-}
-
-// cut returns the longest length of v up to n that ends neither inside a character nor inside an escape.
-func cut(v []byte, n int, m mode) int {
-	if n >= len(v) {
-		return len(v)
-	}
-	i := 0
-	for i < n {
-		size := tokenLen(v[i:], m)
-		if i+size > n {
-			break
-		}
-		i += size
-	}
-	return i
-}
-
-// Unescape undoes EscapeBackslash. An escape that the encoder never writes stays as it is.
-func Unescape(s string) string {
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' {
-			return string(appendUnescaped(make([]byte, 0, len(s)), s))
-		}
-	}
-	return s
-}
-
-func appendUnescaped(dst []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' || i+1 == len(s) {
-			dst = append(dst, s[i])
-			continue
-		}
-		i++
-		digits := 0
-		switch s[i] {
-		case '\\', '|':
-			dst = append(dst, s[i])
-			continue
-		case 'r':
-			dst = append(dst, '\r')
-			continue
-		case 'n':
-			dst = append(dst, '\n')
-			continue
-		case 't':
-			dst = append(dst, '\t')
-			continue
-		case 'x':
-			digits = 2
-		case 'u':
-			digits = 4
-		}
-		if digits > 0 && i+digits < len(s) {
-			if r, err := strconv.ParseUint(s[i+1:i+1+digits], 16, 32); err == nil {
-				dst = utf8.AppendRune(dst, rune(r))
-				i += digits
-				continue
-			}
-		}
-		dst = append(dst, '\\', s[i])
-	}
-	return dst
-}
-
-// SplitEscaped splits a message written with EscapeBackslash into its pairs: at every pipe without a backslash before it,
-// and at the first colon of each pair. It is what a SIEM has to do to read our messages; the vendor's own lines are read
-// by package perceptionpoint. A piece without a colon is a pair without a key.
-func SplitEscaped(dst []Pair, message string) []Pair {
-	for {
-		end, colon := 0, -1
-		for end < len(message) && message[end] != '|' {
-			switch message[end] {
-			case '\\':
-				end++
-			case ':':
-				if colon < 0 {
-					colon = end
-				}
-			}
-			end++
-		}
-		end = min(end, len(message))
-		if colon < 0 {
-			dst = append(dst, Pair{Value: Unescape(message[:end])})
-		} else {
-			dst = append(dst, Pair{Key: message[:colon], Value: Unescape(message[colon+1 : end])})
-		}
-		if end == len(message) {
-			return dst
-		}
-		message = message[end+1:]
-	}
 }

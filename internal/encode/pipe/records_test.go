@@ -13,9 +13,14 @@ import (
 	"github.com/leodido/go-syslog/v4/rfc5424"
 
 	"github.com/siempipe/siempipe/internal/deliver/syslog"
+	"github.com/siempipe/siempipe/internal/encode"
+	"github.com/siempipe/siempipe/internal/encode/pairs"
 	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
 )
+
+// maxWhole has a name for where pairs are a variable.
+const maxWhole = pairs.MaxWhole
 
 // chooser makes choices of the fuzzer's bytes; when they are used up it chooses zero.
 type chooser struct{ data []byte }
@@ -55,8 +60,8 @@ func anyRecord(c *chooser) (rec *record.Record, pairs []Pair) {
 			continue
 		}
 		value := c.text()
-		if row.Class >= Code {
-			value = value[:min(len(value), MaxWhole/len(`\u0000`))] // what a code of the vendor's can be at most, escaped
+		if row.Class >= encode.Code {
+			value = value[:min(len(value), maxWhole/len(`\u0000`))] // what a code of the vendor's can be at most, escaped
 		}
 		outer, inner, nested := strings.Cut(from, ".")
 		if len(body) > 1 {
@@ -110,8 +115,8 @@ func epoch(t time.Time) string {
 }
 
 // classIn is the class of a key for the record's table.
-func classIn(rec *record.Record, key string) Class {
-	return Tables[tableIndex(rec.EventType, rec.Format)].row(key).Class
+func classIn(rec *record.Record, key string) encode.Class {
+	return Tables[tableOf(rec)].Row(key).Class
 }
 
 // frames splits a stream as a receiver does.
@@ -163,20 +168,20 @@ func checkStream(t *testing.T, data []byte, limit int) {
 		limit = 1024
 	}
 	c := &chooser{data}
-	for _, overflow := range []string{OverflowShorten, OverflowSplit} {
-		e := newEncoder(t, Config{Overflow: overflow})
+	for _, overflow := range []string{encode.OverflowShorten, encode.OverflowSplit} {
+		e := newEncoder(t, encode.Config{Overflow: overflow})
 		for _, framing := range []string{syslog.Newline, syslog.OctetCounting} {
 			var stream []byte
 			var want [][]Pair
 			var records []*record.Record
-			var results []Result
+			var results []encode.Result
 			for range 3 {
 				rec, pairs := anyRecord(c)
 				if len(pairs) == 0 {
 					continue
 				}
 				start := header.Append(nil, rec.Time, syslog.Warning)
-				text, ends, result, err := e.Append(nil, nil, rec, limit-len(start))
+				text, ends, result, err := e.Append(nil, nil, rec, jsonscan.Known{}, limit-len(start))
 				if err != nil {
 					t.Fatalf("%v: %s", err, rec.Body)
 				}
@@ -206,13 +211,13 @@ func checkStream(t *testing.T, data []byte, limit int) {
 				}
 				got := independent(*parsed.(*rfc5424.SyslogMessage).Message)
 				switch results[i] {
-				case Whole:
+				case encode.Whole:
 					if !slices.Equal(got, want[i]) {
 						t.Fatalf("%q\nwant\n%q", got, want[i])
 					}
-				case Shortened:
+				case encode.Shortened:
 					checkBeginnings(t, records[i], got, want[i])
-				case Split:
+				case encode.Split:
 					parts = joinParts(parts, got, records[i])
 					if last := i+1 == len(messages) || records[i+1] != records[i]; last {
 						checkSame(t, parts, want[i])
@@ -236,7 +241,7 @@ func checkBeginnings(t *testing.T, rec *record.Record, got, want []Pair) {
 		}
 		switch class := classIn(rec, p.Key); {
 		case here && got[i].Value == p.Value:
-		case class >= Code:
+		case class >= encode.Code:
 			t.Fatalf("%s of %q is not whole: %q", p.Key, p.Value, got)
 		case here && !(cut && strings.HasPrefix(p.Value, start)):
 			t.Fatalf("%s is %q, of %q", p.Key, got[i].Value, p.Value)
@@ -254,7 +259,7 @@ func checkBeginnings(t *testing.T, rec *record.Record, got, want []Pair) {
 func joinParts(whole, part []Pair, rec *record.Record) []Pair {
 	first := len(whole) == 0
 	for _, p := range part {
-		if p.Key == KeyPart || !first && classIn(rec, p.Key) == Identity {
+		if p.Key == KeyPart || !first && classIn(rec, p.Key) == encode.Identity {
 			continue
 		}
 		if i := slices.IndexFunc(whole, func(q Pair) bool { return q.Key == p.Key }); i >= 0 {

@@ -5,44 +5,45 @@ import (
 	"sync"
 )
 
-// Destination is a part of a bucket that this process writes to.
+// Destination is a part of a bucket.
 type Destination struct {
 	Endpoint string // "" is AWS
 	Bucket   string
 	Root     string // first segments of every key, "" for the whole bucket
 }
 
-// written are the destinations of this process. What reads buckets asks it, so that nothing is read that was just
-// written: such a loop would fill the bucket for ever.
-var written struct {
-	sync.Mutex
+// Claims are the destinations that somebody writes to. A reader of buckets asks them, so that it does not read what was just
+// written: such a loop would fill the bucket for ever. The zero value is ready. Claims are safe for concurrent use, and must
+// not be copied after first use.
+type Claims struct {
+	mu sync.Mutex
 	by map[*Destination]struct{}
 }
 
-// Claim makes known that the process writes to d, until release is called. It is safe for concurrent use.
-func Claim(d Destination) (release func()) {
+// Claim says that d is written to, until release is called.
+func (c *Claims) Claim(d Destination) (release func()) {
 	var root strings.Builder
 	appendRoot(&root, d.Root)
 	d.Endpoint, d.Root = endpointName(d.Endpoint), strings.TrimSuffix(root.String(), "/")
-	written.Lock()
-	defer written.Unlock()
-	if written.by == nil {
-		written.by = make(map[*Destination]struct{})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.by == nil {
+		c.by = make(map[*Destination]struct{})
 	}
-	written.by[&d] = struct{}{}
+	c.by[&d] = struct{}{}
 	return func() {
-		written.Lock()
-		defer written.Unlock()
-		delete(written.by, &d)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.by, &d)
 	}
 }
 
-// WrittenRoots are the roots under which this process writes into a bucket; "" among them is all of it.
-func WrittenRoots(endpoint, bucket string) (roots []string) {
+// Roots are the roots that are written to in a bucket; "" among them is all of it.
+func (c *Claims) Roots(endpoint, bucket string) (roots []string) {
 	endpoint = endpointName(endpoint)
-	written.Lock()
-	defer written.Unlock()
-	for d := range written.by {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for d := range c.by {
 		if d.Endpoint == endpoint && d.Bucket == bucket {
 			roots = append(roots, d.Root)
 		}
@@ -55,7 +56,7 @@ func UnderRoot(key, root string) bool {
 	return root == "" || key == root || strings.HasPrefix(key, root+"/")
 }
 
-// endpointName is what two spellings of one endpoint have in common.
+// endpointName is the same for all spellings of one endpoint.
 func endpointName(endpoint string) string {
 	_, host, ok := strings.Cut(strings.ToLower(endpoint), "://")
 	if !ok {

@@ -1,4 +1,4 @@
-package pipe
+package pairs
 
 import "github.com/siempipe/siempipe/internal/jsonscan"
 

@@ -1,4 +1,4 @@
-package pipesend
+package syslog
 
 import (
 	"bufio"
@@ -12,9 +12,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/siempipe/siempipe/internal/deliver/syslog"
+	"github.com/siempipe/siempipe/internal/encode"
 	"github.com/siempipe/siempipe/internal/encode/pipe"
+	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/schema"
 )
 
 // list is Records out of a slice; a record without a body fails to read.
@@ -38,7 +40,7 @@ func scan(subject string) record.Record {
 }
 
 // sender sends to a listener that hands out the lines it reads.
-func sender(t testing.TB, change func(*Config)) (*Sender, <-chan string) {
+func sender(t testing.TB, change func(*SenderConfig)) (*Sender, <-chan string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -57,16 +59,16 @@ func sender(t testing.TB, change func(*Config)) (*Sender, <-chan string) {
 			}()
 		}
 	}()
-	header, err := syslog.NewHeader(syslog.HeaderConfig{Format: syslog.RFC5424, AppName: "app", Hostname: "host"})
+	header, err := NewHeader(HeaderConfig{Format: RFC5424, AppName: "app", Hostname: "host"})
 	require.NoError(t, err)
-	c := Config{
-		Header: header, MaxLength: pipe.DefaultMaxLength,
-		Writer: syslog.WriterConfig{Network: syslog.TCP, Endpoints: []string{l.Addr().String()}, Framing: syslog.Newline},
+	c := SenderConfig{
+		Header: header, NewEncoder: pipe.New, MaxLength: pipe.DefaultMaxLength,
+		Writer: WriterConfig{Network: TCP, Endpoints: []string{l.Addr().String()}, Framing: Newline},
 	}
 	if change != nil {
 		change(&c)
 	}
-	s, err := New(c)
+	s, err := NewSender(c)
 	require.NoError(t, err)
 	t.Cleanup(func() { s.Close() })
 	return s, lines
@@ -98,10 +100,10 @@ func TestSendCountsAndDrops(t *testing.T) {
 
 // TestSendSplits: each part of a record has its header, and records before and behind it stay whole.
 func TestSendSplits(t *testing.T) {
-	split := pipe.Config{Overflow: pipe.OverflowSplit}
+	split := encode.Config{Overflow: encode.OverflowSplit}
 	const limit, header = 256, "<3>1 2023-11-14T22:13:20Z host app - - - "
-	s, lines := sender(t, func(c *Config) { c.Encoder, c.MaxLength = split, limit })
-	encoder, err := pipe.NewEncoder(split)
+	s, lines := sender(t, func(c *SenderConfig) { c.Encoder, c.MaxLength = split, limit })
+	encoder, err := pipe.New(split)
 	require.NoError(t, err)
 	records := list{scan("first"), scan(strings.Repeat("long ", 300)), scan(strings.Repeat("two ", 60)), scan("last")}
 	for range 2 {
@@ -111,7 +113,7 @@ func TestSendSplits(t *testing.T) {
 		assert.Equal(t, []bool{true, true, true, true}, done)
 		assert.Equal(t, int64(2), n.Split)
 		for i := range records {
-			text, ends, _, err := encoder.Append(nil, nil, &records[i], limit-len(header))
+			text, ends, _, err := encoder.Append(nil, nil, &records[i], jsonscan.Known{}, limit-len(header))
 			require.NoError(t, err)
 			from := 0
 			for _, end := range ends {
@@ -123,7 +125,7 @@ func TestSendSplits(t *testing.T) {
 }
 
 func TestSendWrapsInvalid(t *testing.T) {
-	s, lines := sender(t, func(c *Config) { c.IncludeInvalid = true })
+	s, lines := sender(t, func(c *SenderConfig) { c.IncludeInvalid = true })
 	records := list{{Body: "no JSON", EventType: record.Other, Received: time.Unix(1700000000, 0)}}
 	done := make([]bool, 1)
 	var n Counts
@@ -132,9 +134,34 @@ func TestSendWrapsInvalid(t *testing.T) {
 	assert.Equal(t, int64(1), n.Sent)
 }
 
+// noDigits is a schema that has no place for digits, and calls scans something else.
+type noDigits struct{}
+
+func (noDigits) Map(dst []byte, rec *record.Record, _ jsonscan.Known) ([]byte, error) {
+	if strings.Contains(rec.Body, "7") {
+		return dst, errors.New("no place for a 7")
+	}
+	return append(dst, strings.Replace(rec.Body, "Email Scanned", "Mapped", 1)...), nil
+}
+
+// TestSendMaps: bodies are mapped before they are encoded; one that the schema cannot express is sent as it is, and counted.
+func TestSendMaps(t *testing.T) {
+	s, lines := sender(t, nil)
+	s.mapping = schema.Apply(noDigits{})
+	records := list{scan("x"), scan("7")}
+	done := make([]bool, len(records))
+	var n Counts
+	require.NoError(t, s.Send(context.Background(), records, done, &n))
+	assert.Contains(t, <-lines, "|Event:Mapped|Subject:x|")
+	assert.Contains(t, <-lines, "|Event:Email Scanned|Subject:7|")
+	assert.Equal(t, int64(2), n.Sent)
+	assert.Equal(t, int64(1), n.Unmapped)
+	assert.EqualError(t, n.FirstUnmapped, "no place for a 7")
+}
+
 // TestSendSaysWhatIsLeft: nothing listens, nothing is done.
 func TestSendSaysWhatIsLeft(t *testing.T) {
-	s, _ := sender(t, func(c *Config) {
+	s, _ := sender(t, func(c *SenderConfig) {
 		c.Writer.Endpoints = []string{"127.0.0.1:1"}
 		c.Writer.Timeout = time.Second
 	})
@@ -150,15 +177,15 @@ func TestCheckLength(t *testing.T) {
 		n       int
 		network string
 		ok      bool
-	}{{255, syslog.TCP, false}, {256, syslog.TCP, true}, {1 << 20, syslog.TCP, true}, {1<<20 + 1, syslog.TCP, false}, {65507, syslog.UDP, true}, {65508, syslog.UDP, false}} {
-		assert.Equal(t, c.ok, CheckLength(c.n, c.network, &syslog.HeaderConfig{Format: syslog.None}) == nil, c)
+	}{{255, TCP, false}, {256, TCP, true}, {1 << 20, TCP, true}, {1<<20 + 1, TCP, false}, {65507, UDP, true}, {65508, UDP, false}} {
+		assert.Equal(t, c.ok, CheckLength(c.n, c.network, &HeaderConfig{Format: None}) == nil, c)
 	}
 }
 
 func TestCheckLengthLeavesRoom(t *testing.T) {
-	long := &syslog.HeaderConfig{Format: syslog.RFC5424, Hostname: strings.Repeat("h", 255)}
-	assert.ErrorContains(t, CheckLength(300, syslog.TCP, long), "max_message_length: 300 less a header of up to")
-	assert.NoError(t, CheckLength(1024, syslog.TCP, long))
+	long := &HeaderConfig{Format: RFC5424, Hostname: strings.Repeat("h", 255)}
+	assert.ErrorContains(t, CheckLength(300, TCP, long), "max_message_length: 300 less a header of up to")
+	assert.NoError(t, CheckLength(1024, TCP, long))
 }
 
 // BenchmarkEncode makes messages, without writing them.
@@ -167,7 +194,7 @@ func BenchmarkEncode(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			s, _ := sender(b, nil)
 			records := list{scan(subject)}
-			if err := s.encode(records, 0, s.encoder, s.maxLength); err != nil || !strings.HasSuffix(string(s.out), "|Action:Quarantined") || (s.window[0].result == pipe.Shortened) != (name == "shortened") {
+			if err := s.encode(records, 0, s.encoder, s.maxLength); err != nil || !strings.HasSuffix(string(s.out), "|Action:Quarantined") || (s.window[0].result == encode.Shortened) != (name == "shortened") {
 				b.Fatalf("%v: %q", err, s.out)
 			}
 			b.SetBytes(int64(len(s.out)))

@@ -1,6 +1,4 @@
-// Package pipesend sends records as pipe messages over one syslog connection: header, message, window, and which of the
-// records need not be sent again after a failure. The pipe_syslog exporter and the Fluent Bit plugin both use it.
-package pipesend
+package syslog
 
 import (
 	"context"
@@ -8,71 +6,53 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/siempipe/siempipe/internal/deliver/syslog"
-	"github.com/siempipe/siempipe/internal/encode/pipe"
+	"github.com/siempipe/siempipe/internal/encode"
 	"github.com/siempipe/siempipe/internal/format"
+	"github.com/siempipe/siempipe/internal/jsonscan"
 	"github.com/siempipe/siempipe/internal/record"
+	"github.com/siempipe/siempipe/internal/schema"
 )
 
-// Limits of Config.MaxLength, in bytes.
-const (
-	MinLength = 256
-	// minRoom is what must be left after the header: a scan's ids and codes, and some of its text.
-	minRoom = 192
-	// MaxLength is far above what any syslog server takes (rsyslog: 8 KiB unless told otherwise).
-	MaxLength = 1 << 20
-)
-
-// CheckLength says what is wrong with a longest message on a network with these headers; the error names
-// max_message_length.
-func CheckLength(n int, network string, header *syslog.HeaderConfig) error {
-	switch room := n - header.Longest(); {
-	case n < MinLength || n > MaxLength:
-		return fmt.Errorf("max_message_length: %d is not %d to %d", n, MinLength, MaxLength)
-	case network == syslog.UDP && n > syslog.MaxDatagram:
-		return fmt.Errorf("max_message_length: a UDP datagram holds at most %d bytes", syslog.MaxDatagram)
-	case room < minRoom:
-		return fmt.Errorf("max_message_length: %d less a header of up to %d bytes leaves %d for the record; %d is the least",
-			n, header.Longest(), room, minRoom)
-	}
-	return nil
-}
-
-// Config is how records are sent and where to.
-type Config struct {
-	Header    *syslog.Header
-	Writer    syslog.WriterConfig
-	Encoder   pipe.Config
-	MaxLength int // of a message with its header, in bytes; see CheckLength
-	// IncludeInvalid sends records of event type invalid, too, and wraps what is not JSON as one.
+// SenderConfig is how records are sent and where to.
+type SenderConfig struct {
+	Header *Header
+	Writer WriterConfig
+	// Schema is what bodies look like when they are encoded.
+	Schema schema.Config
+	// NewEncoder makes an encoder of messages; the Sender needs two. It is the New of a row of package encodings.
+	NewEncoder func(encode.Config) (encode.Encoder, error)
+	Encoder    encode.Config
+	MaxLength  int // of a message with its header, in bytes; see CheckLength
+	// IncludeInvalid sends records of event type invalid, too, and wraps a body that is not JSON as one.
 	IncludeInvalid bool
 }
 
-// Records are what is sent, by their place.
+// Records are the records to send, by their index.
 type Records interface {
 	Len() int
 	// Read fills rec, which is overwritten. Its error says why the body is not a JSON object.
 	Read(i int, rec *record.Record) error
 }
 
-// Placed are Records that may know where the members of a body stand: of the body that Read returns.
-type Placed interface {
+// KnownRecords are Records that may know where the members of a body are: of the body that Read returns.
+type KnownRecords interface {
 	Records
-	Known(i int) pipe.Known
+	Known(i int) jsonscan.Known
 }
 
-// Sender is one connection, with an encoder and the buffers of what goes over it. One Send runs at a time; Close may be
-// called at any time. It connects when the first message comes.
+// Sender sends records as messages over one syslog connection, and says which of them need not be sent again after a failure.
+// One Send runs at a time; Close may be called at any time. It connects when the first message comes.
 type Sender struct {
-	writer         *syslog.Writer
-	header         *syslog.Header
-	encoder        *pipe.Encoder
-	shortener      *pipe.Encoder // for messages that turn out longer than a datagram
+	writer         *Writer
+	header         *Header
+	mapping        *schema.Mapping
+	encoder        encode.Encoder
+	shortener      encode.Encoder // for messages that turn out longer than a datagram
 	maxLength      int
 	includeInvalid bool
 	drop           bool // overflow: drop
 
-	text   []byte // messages of a record that was split, without headers
+	text   []byte // messages of a split record, without headers
 	ends   []int  // of a record's messages in out
 	out    []byte // messages of the window, one after another
 	window []message
@@ -82,37 +62,41 @@ type Sender struct {
 
 // message is one message of the window.
 type message struct {
-	end    int // in out
-	record int // index in the batch
-	last   bool
-	result pipe.Result
+	end      int  // in out
+	record   int  // index in the batch
+	last     bool // of its record
+	result   encode.Result
+	unmapped error // why the record has its native body
 }
 
-// New returns a Sender for a valid config.
-func New(c Config) (*Sender, error) {
-	s := &Sender{header: c.Header, maxLength: c.MaxLength, includeInvalid: c.IncludeInvalid, drop: c.Encoder.Overflow == pipe.OverflowDrop}
+// NewSender returns a Sender for a valid config.
+func NewSender(c SenderConfig) (*Sender, error) {
+	s := &Sender{header: c.Header, maxLength: c.MaxLength, includeInvalid: c.IncludeInvalid, drop: c.Encoder.Overflow == encode.OverflowDrop}
 	var err error
-	if s.encoder, err = pipe.NewEncoder(c.Encoder); err != nil {
+	if s.mapping, err = c.Schema.New(); err != nil {
+		return nil, err
+	}
+	if s.encoder, err = c.NewEncoder(c.Encoder); err != nil {
 		return nil, err
 	}
 	shorten := c.Encoder
-	shorten.Overflow = pipe.OverflowShorten
-	if s.shortener, err = pipe.NewEncoder(shorten); err != nil {
+	shorten.Overflow = encode.OverflowShorten
+	if s.shortener, err = c.NewEncoder(shorten); err != nil {
 		return nil, err
 	}
-	s.writer, err = syslog.NewWriter(c.Writer)
+	s.writer, err = NewWriter(c.Writer)
 	return s, err
 }
 
-// Finish waits until the peer has read what was sent, or ctx ends, and returns the number of messages of which that is not
-// known. Close comes after it.
+// Finish waits until the peer has read what was sent, or ctx ends, and returns how many messages the peer may not have read.
+// Call Close afterwards.
 func (s *Sender) Finish(ctx context.Context) (left int) { return s.writer.Finish(ctx) }
 
 // Close ends the connection in order, and a Send that is under way with an error.
 func (s *Sender) Close() error { return s.writer.Close() }
 
-// windowBytes is how much is encoded before it is written: enough that the wait for the peer's acknowledgment, one for each
-// window, does not count, little enough that a batch of any size needs no more memory.
+// windowBytes is how much is encoded before it is written. There is one wait for the peer's acknowledgment in each window: less
+// would make waits count, more would cost memory.
 const windowBytes = 1 << 20
 
 // Send sends records and sets done for each that was sent whole or cannot be sent at all. After an error those that are
@@ -148,7 +132,7 @@ var (
 )
 
 // encode appends the messages of one record to the window, none longer than limit bytes with its header.
-func (s *Sender) encode(records Records, index int, encoder *pipe.Encoder, limit int) error {
+func (s *Sender) encode(records Records, index int, encoder encode.Encoder, limit int) error {
 	rec := &s.rec
 	if err := records.Read(index, rec); err != nil {
 		return fmt.Errorf("%w: %w", errNotJSON, err)
@@ -161,41 +145,42 @@ func (s *Sender) encode(records Records, index int, encoder *pipe.Encoder, limit
 		at = time.Now()
 	}
 	start := len(s.out)
-	s.out = s.header.Append(s.out, at, syslog.SeverityOf(rec.Severity))
+	s.out = s.header.Append(s.out, at, SeverityOf(rec.Severity))
 	header := len(s.out) - start
-	var known pipe.Known
-	if placed, ok := records.(Placed); ok {
+	var known jsonscan.Known
+	if placed, ok := records.(KnownRecords); ok {
 		known = placed.Known(index)
 	}
+	known, unmapped := s.mapping.Map(rec, known)
 	result, err := s.message(encoder, rec, known, limit-header)
-	if err != nil && !errors.Is(err, pipe.ErrTooLong) && !errors.Is(err, pipe.ErrEmpty) {
+	if err != nil && !errors.Is(err, encode.ErrTooLong) && !errors.Is(err, encode.ErrEmpty) {
 		err = fmt.Errorf("%w: %w", errNotJSON, err)
 		if s.includeInvalid { // a record that never saw the siem processor is invalid, too
 			rec.Body = string(format.AppendInvalid(nil, rec.Body, rec.Format, err.Error(), at))
 			rec.EventType, rec.Error = record.Invalid, err.Error()
-			result, err = s.message(encoder, rec, pipe.Known{}, limit-header)
+			result, err = s.message(encoder, rec, jsonscan.Known{}, limit-header)
 		}
 	}
 	if err != nil {
 		s.out = s.out[:start]
 		return err
 	}
-	if result == pipe.Split { // the header is the same for every part
+	if result == encode.Split { // the header is the same for every part
 		s.parts(start, header)
 	}
 	for i, end := range s.ends {
-		s.window = append(s.window, message{end: end, record: index, last: i == len(s.ends)-1, result: result})
+		s.window = append(s.window, message{end: end, record: index, last: i == len(s.ends)-1, result: result, unmapped: unmapped})
 	}
 	return nil
 }
 
-// message appends the messages of a record behind the header in out, and their ends to ends.
-func (s *Sender) message(encoder *pipe.Encoder, rec *record.Record, known pipe.Known, budget int) (result pipe.Result, err error) {
-	s.out, s.ends, result, err = encoder.AppendPlaced(s.out, s.ends[:0], rec, known, budget)
+// message appends the messages of a record to out, after the header, and their ends to ends.
+func (s *Sender) message(encoder encode.Encoder, rec *record.Record, known jsonscan.Known, budget int) (result encode.Result, err error) {
+	s.out, s.ends, result, err = encoder.Append(s.out, s.ends[:0], rec, known, budget)
 	return result, err
 }
 
-// parts gives each message behind the first the header that starts at start of out.
+// parts gives each message after the first the header that starts at start of out.
 func (s *Sender) parts(start, header int) {
 	s.text = append(s.text[:0], s.out[start+header:]...)
 	s.out = s.out[:start+header]
@@ -223,12 +208,12 @@ func (s *Sender) flush(ctx context.Context, records Records, done []bool, n *Cou
 			n.Sent++
 			if m.last {
 				done[m.record] = true
-				n.whole(m.result)
+				n.whole(&m)
 			}
 		}
 		next += sent
 		switch {
-		case errors.Is(err, syslog.ErrTooLong):
+		case errors.Is(err, ErrTooLong):
 			if next, err = s.shrink(ctx, next, records, done, n); err != nil {
 				return err
 			}
@@ -250,13 +235,13 @@ func (s *Sender) shrink(ctx context.Context, next int, records Records, done []b
 	for next < len(s.window) && s.window[next].record == index {
 		next++
 	}
-	// What encode appends stays behind the window's messages and is taken off again. Those that the writer has yet to send
-	// are kept alive by msgs.
+	// encode appends to the window's messages, and its messages are removed again. msgs keeps those alive that the writer has yet
+	// to send.
 	outLen, windowLen := len(s.out), len(s.window)
 	defer func() { s.out, s.window = s.out[:outLen], s.window[:windowLen] }()
 	for {
 		limit = limit * 3 / 4
-		err := error(pipe.ErrTooLong)
+		err := error(encode.ErrTooLong)
 		if !s.drop {
 			err = s.encode(records, index, s.shortener, limit)
 		}
@@ -269,10 +254,10 @@ func (s *Sender) shrink(ctx context.Context, next int, records Records, done []b
 		if err == nil {
 			done[index] = true
 			n.Sent++
-			n.whole(pipe.Shortened)
+			n.whole(&message{result: encode.Shortened, unmapped: s.window[windowLen].unmapped})
 			return next, nil
 		}
-		if !errors.Is(err, syslog.ErrTooLong) {
+		if !errors.Is(err, ErrTooLong) {
 			return next, err
 		}
 		s.out, s.window = s.out[:outLen], s.window[:windowLen]
