@@ -1,4 +1,4 @@
-// Package source reads raw records of every source format into records: it finds out which format a text is in, checks
+// Package format reads raw records of every source format into records: it finds out which format a text is in, checks
 // it, sets right what has one right answer and turns everything else into an invalid record that keeps the input whole.
 //
 // Adding a format is one file here, one folder in testdata and one row in Formats.

@@ -1,4 +1,4 @@
-// Package finding is the Panoptica SIEM schema: which fields a finding has, what each may hold, and how a record that
+// Package panoptica is the Panoptica SIEM schema: which fields a finding has, what each may hold, and how a record that
 // is nearly right is set right.
 //
 // Source: Panoptica documentation, SIEM Integration, "SIEM JSON Schema", https://docs.panoptica.app/docs/siem-integration.
