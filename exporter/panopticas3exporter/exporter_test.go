@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -17,9 +16,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
-	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exportertest"
@@ -185,73 +184,6 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestOnlyWhatIsRefusedComesBack: of a batch that makes several requests, those that are in are not sent again.
-func TestOnlyWhatIsRefusedComesBack(t *testing.T) {
-	s := &splitter{Logs: &secondRefused{}, now: time.Now, limits: limits{bytes: maxRequestBytes, records: 2}}
-	logs := plog.NewLogs()
-	for i := range 5 { // a resource for each
-		put(logs, record.Record{Body: fmt.Sprintf(`{"n":%d}`, i), EventType: record.Other, AccountID: fmt.Sprint("account-", i%2), ID: fmt.Sprint(i)})
-	}
-	err := s.ConsumeLogs(t.Context(), logs)
-	var partly consumererror.Logs
-	require.ErrorAs(t, err, &partly)
-	var ids []string
-	for lr := range each(partly.Data()) {
-		id, _ := lr.Attributes().Get(record.AttrID)
-		ids = append(ids, id.Str())
-	}
-	assert.Equal(t, []string{"2", "3"}, ids, "with all their attributes, to be tried again")
-	assert.Equal(t, 5, logs.LogRecordCount(), "the batch belongs to others too")
-
-	s.limits.records = 5
-	require.NoError(t, s.ConsumeLogs(t.Context(), logs))
-	err = s.ConsumeLogs(t.Context(), plog.NewLogs())
-	require.NoError(t, err, "no request of no records")
-	s.Logs = &secondRefused{seen: 1}
-	require.Error(t, s.ConsumeLogs(t.Context(), logs))
-	require.NotErrorAs(t, s.ConsumeLogs(t.Context(), logs), &partly, "all of it: as it came")
-}
-
-type secondRefused struct {
-	exporter.Logs
-	seen int
-}
-
-func (o *secondRefused) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
-	r, err := requestOf(ctx, logs)
-	if err != nil {
-		return err
-	}
-	if o.seen++; o.seen == 2 {
-		return errors.New("queue is full")
-	}
-	r.(*request).records = 0 // it is another's now
-	return nil
-}
-
-// TestBatchOfSeveralPartitions makes an object for each.
-func TestBatchOfSeveralPartitions(t *testing.T) {
-	cfg := quick(t)
-	w, err := newWriter(exportertest.NewNopSettings(metadata.Type), cfg)
-	require.NoError(t, err)
-	require.NoError(t, w.start(t.Context(), componenttest.NewNopHost()))
-	s := &splitter{now: time.Now, limits: limits{bytes: maxRequestBytes, records: 2}}
-	logs := plog.NewLogs()
-	put(logs, record.Record{Body: `{"n":1}`, AccountID: "a"}, record.Record{Body: `{"n":2}`, AccountID: "b"}, record.Record{Body: `{"n":3}`, AccountID: "a"})
-	requests := s.split(logs)
-	require.Len(t, requests, 2)
-	mixed, err := requests[0].MergeSplit(t.Context(), 0, exporterhelper.RequestSizerTypeBytes, requests[1])
-	require.NoError(t, err)
-	require.Len(t, mixed, 1)
-	require.NoError(t, w.push(t.Context(), mixed[0]))
-	require.NoError(t, w.shutdown(t.Context()))
-	var lines []string
-	for name, content := range tree(t, cfg.Directory) {
-		lines = append(lines, filepath.Base(filepath.Dir(name))+strings.Join(content, ""))
-	}
-	assert.ElementsMatch(t, []string{`a{"n":1}{"n":3}`, `b{"n":2}`}, lines)
-}
-
 // TestStoreThatComesBack: while the directory cannot be written to nothing is lost, and afterwards all of it is there.
 func TestStoreThatComesBack(t *testing.T) {
 	cfg := quick(t)
@@ -355,20 +287,23 @@ func BenchmarkSplitAndPush(b *testing.B) {
 	}
 	logs := plog.NewLogs()
 	put(logs, recs...)
-	w, err := newWriter(exportertest.NewNopSettings(metadata.Type), createDefaultConfig().(*Config))
+	cfg := createDefaultConfig().(*Config)
+	cfg.QueueConfig = configoptional.None[exporterhelper.QueueBatchConfig]() // each batch is delivered before ConsumeLogs returns
+	set := exportertest.NewNopSettings(metadata.Type)
+	w, err := newWriter(set, cfg)
 	require.NoError(b, err)
-	w.store, w.health.host = newMemoryStore(), componenttest.NewNopHost()
-	s := &splitter{now: time.Now, limits: newLimits(createDefaultConfig().(*Config).QueueConfig)}
-	if requests := s.split(logs); len(requests) != 1 || len(requests[0].parts) != 50 {
-		b.Fatal(len(requests), " requests")
-	}
+	store := newMemoryStore()
+	w.store = store
+	e, err := newExporter(b.Context(), set, w)
+	require.NoError(b, err)
+	require.NoError(b, e.Start(b.Context(), componenttest.NewNopHost()))
+	require.NoError(b, e.ConsumeLogs(b.Context(), logs))
+	require.Len(b, store.folders, 50)
 	b.SetBytes(int64(len(recs) * len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		for _, r := range s.split(logs) {
-			if err := w.push(b.Context(), r); err != nil {
-				b.Fatal(err)
-			}
+		if err := e.ConsumeLogs(b.Context(), logs); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

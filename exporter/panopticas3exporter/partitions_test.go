@@ -17,10 +17,12 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/siempipe/siempipe/exporter/panopticas3exporter/internal/metadata"
+	"github.com/siempipe/siempipe/internal/collector/exporterbase"
 	"github.com/siempipe/siempipe/internal/deliver/objectstore"
 	"github.com/siempipe/siempipe/internal/record"
 )
@@ -60,27 +62,31 @@ func (m *memoryStore) set(away bool) {
 	m.away = away
 }
 
+type exporterUnderTest = *exporterbase.Exporter[objectstore.Partition, string]
+
 // startOn starts the exporter on a store.
-func startOn(t *testing.T, cfg *Config, store objectstore.Store) *splitter {
+func startOn(t *testing.T, cfg *Config, store objectstore.Store) exporterUnderTest {
 	t.Helper()
 	return startWith(t, cfg, store, componenttest.NewNopHost())
 }
 
-func startWith(t *testing.T, cfg *Config, store objectstore.Store, host component.Host) *splitter {
+func startWith(t *testing.T, cfg *Config, store objectstore.Store, host component.Host) exporterUnderTest {
 	t.Helper()
 	require.NoError(t, confmap.Validate(cfg))
 	set := exportertest.NewNopSettings(metadata.Type)
+	set.ID = component.NewID(metadata.Type)
 	w, err := newWriter(set, cfg)
 	require.NoError(t, err)
-	w.store, w.health.patience = store, 500*time.Millisecond
-	e, err := newExporter(t.Context(), set, cfg, w, w.push)
+	w.store = store
+	e, err := newExporter(t.Context(), set, w)
 	require.NoError(t, err)
+	e.Health.SetPatience(500 * time.Millisecond)
 	require.NoError(t, e.Start(t.Context(), host))
 	return e
 }
 
 // stop ends the exporter, or the test when that takes too long.
-func stop(t *testing.T, e *splitter) {
+func stop(t *testing.T, e exporter.Logs) {
 	t.Helper()
 	done := make(chan error, 1)
 	go func() { done <- e.Shutdown(context.Background()) }()
@@ -99,7 +105,7 @@ func TestStoreBusyAtTheEnd(t *testing.T) {
 	store := newMemoryStore()
 	store.busy = 3 // of the first two objects one is stored with the second try, the other with the third
 	e := startOn(t, cfg, store)
-	e.writer.health.patience = time.Hour
+	e.Health.SetPatience(time.Hour)
 	require.NoError(t, e.ConsumeLogs(t.Context(), accounts(0, 2, "{}")))
 	stop(t, e)
 	assert.Len(t, store.folders, 2)

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -49,7 +50,7 @@ func (w *watching) last() (status componentstatus.Status, message string) {
 	return e.Status(), message
 }
 
-func startWatched(t *testing.T, cfg *Config) (*splitter, *watching, *observer.ObservedLogs) {
+func startWatched(t *testing.T, cfg *Config) (exporter.Logs, *watching, *observer.ObservedLogs) {
 	t.Helper()
 	core, logs := observer.New(zap.InfoLevel)
 	set := exportertest.NewNopSettings(metadata.Type)
@@ -58,7 +59,7 @@ func startWatched(t *testing.T, cfg *Config) (*splitter, *watching, *observer.Ob
 	require.NoError(t, err)
 	h := &watching{Host: componenttest.NewNopHost()}
 	require.NoError(t, e.Start(t.Context(), h))
-	return e.(*splitter), h, logs
+	return e, h, logs
 }
 
 // TestStatus: the collector's health says what is missing, says the next thing once that was mended, and is well at the end.

@@ -6,18 +6,17 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
-	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 	"go.uber.org/zap"
 
 	"github.com/siempipe/siempipe/exporter/panopticas3exporter/internal/metadata"
 	"github.com/siempipe/siempipe/internal/collector/buckets"
+	"github.com/siempipe/siempipe/internal/collector/exporterbase"
 	"github.com/siempipe/siempipe/internal/collector/meter"
 	"github.com/siempipe/siempipe/internal/deliver/objectstore"
 )
@@ -30,6 +29,10 @@ const maxPooledLines = 4 << 20
 // of its time.
 const maxUploads = 8
 
+// lastTries is how long after the beginning of a shutdown a store that fails is still tried: with the try that is under way some
+// 40 s in all, within the 90 s that systemd gives.
+const lastTries = 10 * time.Second
+
 // writer makes objects of batches and puts them into the store. It is safe for concurrent use.
 type writer struct {
 	cfg       *Config
@@ -38,7 +41,7 @@ type writer struct {
 	store     objectstore.Store
 	release   func()    // of the claim on the bucket
 	lines     sync.Pool // of *[]byte
-	health    health
+	health    *exporterbase.Health
 	closing   sync.Once
 }
 
@@ -49,13 +52,11 @@ func newWriter(set exporter.Settings, cfg *Config) (*writer, error) {
 	}
 	return &writer{
 		cfg: cfg, logger: set.Logger, telemetry: telemetry,
-		health: health{patience: patience},
-		lines:  sync.Pool{New: func() any { return new([]byte) }},
+		lines: sync.Pool{New: func() any { return new([]byte) }},
 	}, nil
 }
 
-func (w *writer) start(ctx context.Context, host component.Host) error {
-	w.health.host = host
+func (w *writer) start(ctx context.Context, _ component.Host) error {
 	if w.store == nil {
 		if err := w.open(ctx); err != nil {
 			return err
@@ -108,7 +109,7 @@ func (w *writer) test(ctx context.Context) {
 	if err == nil {
 		err = w.putObject(ctx, o)
 	}
-	w.health.report(err)
+	w.health.Report(err)
 	if err != nil {
 		w.logger.Error("Test message not stored; records wait until the store takes them", zap.Error(err))
 		return
@@ -116,98 +117,27 @@ func (w *writer) test(ctx context.Context) {
 	w.logger.Info("Test message stored", zap.String("key", o.Key))
 }
 
-// pushPart stores the object of a part and lets go of its records.
-func (w *writer) pushPart(ctx context.Context, p *part) error {
-	if err := ctx.Err(); err != nil { // the store took too long over others
-		return fmt.Errorf("put: %w", err)
-	}
-	lines := p.lines
+// send stores the object of a part and lets go of its records.
+func (w *writer) send(ctx context.Context, p *part) error {
+	lines := p.Encoded
 	if lines == nil {
 		buf := w.lines.Get().(*[]byte)
 		defer w.lines.Put(buf)
-		*buf = objectstore.AppendLines((*buf)[:0], p.bodies)
+		*buf = objectstore.AppendLines((*buf)[:0], p.Items)
 		if lines = *buf; cap(lines) > maxPooledLines {
-			p.setLines(lines)
+			p.SetEncoded(lines)
 			*buf = nil
 		}
 	}
-	if _, err := w.put(ctx, p.Partition, p.first, lines); err != nil {
+	o, err := objectstore.NewObject(w.cfg.Root, p.Key, p.First, lines, objectstore.Compression(w.cfg.Compression))
+	if err != nil {
 		return err
 	}
-	p.setLines(nil) // others of the batch may take long yet
+	if err := w.putObject(ctx, o); err != nil {
+		return err
+	}
+	p.SetEncoded(nil) // others of the batch may take long yet
 	return nil
-}
-
-// lastPause is between two tries at the end.
-const lastPause = 500 * time.Millisecond
-
-// push stores a request. What is not stored comes back in the error.
-//
-// At the end exporterhelper tries nothing a second time, and a queue in memory is gone then: what one answer of a busy store
-// would lose is tried here as long as patience lasts. A stored queue keeps it for the next start.
-func (w *writer) push(ctx context.Context, r xexporterhelper.Request) error {
-	if w.health.givenUp() {
-		return errStopping
-	}
-	req := r.(*request)
-	for {
-		err := w.try(ctx, req)
-		if err == nil || consumererror.IsPermanent(err) || !w.inMemory() || !w.health.ending() {
-			return err
-		}
-		req = req.OnError(err).(*request)
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(lastPause):
-		}
-	}
-}
-
-// inMemory reports that what is refused at the end is lost, though it was to be tried again.
-func (w *writer) inMemory() bool {
-	return w.cfg.RetryConfig.Enabled && w.cfg.QueueConfig.HasValue() && w.cfg.QueueConfig.Get().StorageID == nil
-}
-
-// try stores a request once, an object for each of its partitions.
-func (w *writer) try(ctx context.Context, req *request) error {
-	failures := make([]error, len(req.parts))
-	var uploads sync.WaitGroup
-	var next atomic.Int64
-	for range min(maxUploads, len(req.parts)) {
-		uploads.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(req.parts); i = int(next.Add(1)) - 1 {
-				failures[i] = w.pushPart(ctx, &req.parts[i])
-			}
-		})
-	}
-	uploads.Wait()
-	var errs []error
-	rest := &request{} // only to be sent again: nobody asks for its size
-	for i, err := range failures {
-		if err == nil {
-			continue
-		}
-		errs = append(errs, err)
-		rest.parts = append(rest.parts, req.parts[i])
-	}
-	w.health.report(errors.Join(errs...))
-	switch {
-	case len(errs) == 0:
-		return nil
-	case len(errs) == len(req.parts):
-		return verdict(errs)
-	default:
-		return &partlyStored{error: verdict(errs), rest: rest}
-	}
-}
-
-func (w *writer) put(ctx context.Context, p objectstore.Partition, first time.Time, lines []byte) (key string, err error) {
-	o, err := objectstore.NewObject(w.cfg.Root, p, first, lines, objectstore.Compression(w.cfg.Compression))
-	if err != nil {
-		return "", err
-	}
-	return o.Key, w.putObject(ctx, o)
 }
 
 func (w *writer) putObject(ctx context.Context, o objectstore.Object) error {
@@ -224,9 +154,18 @@ func (w *writer) putObject(ctx context.Context, o objectstore.Object) error {
 	return nil
 }
 
-// verdict tells the retry sender what the store said of each partition: the one place where it is decided. As long as one
-// of them can get better they are tried again together.
-func verdict(errs []error) error {
+// remedy is what the operator can do about an error of the store.
+func remedy(err error) string {
+	var store *objectstore.Error
+	if errors.As(err, &store) {
+		return store.Hint
+	}
+	return ""
+}
+
+// classify tells the retry sender what the store said of each partition. As long as one of them can get better they are tried
+// again together.
+func classify(errs []error) error {
 	err := errors.Join(errs...)
 	permanent := true
 	var wait time.Duration
