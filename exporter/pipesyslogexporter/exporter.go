@@ -2,6 +2,7 @@ package pipesyslogexporter
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"sync"
@@ -9,26 +10,22 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/component/componentstatus"
-	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/pdata/plog"
 	"go.uber.org/zap"
 
 	"github.com/siempipe/siempipe/exporter/pipesyslogexporter/internal/metadata"
 	"github.com/siempipe/siempipe/internal/collector/meter"
+	"github.com/siempipe/siempipe/internal/deliver/certs"
 	"github.com/siempipe/siempipe/internal/deliver/syslog"
 )
 
-// pipeSyslog is the exporter: exporterhelper's queue and retry around push.
+// pipeSyslog is the exporter: queue and retry of exporterbase around send.
 type pipeSyslog struct {
 	exporter.Logs
 
 	config    *Config
 	logger    *zap.Logger
 	telemetry *metadata.TelemetryBuilder
-	host      component.Host
-	failing   atomic.Bool
 
 	senders []*syslog.Sender
 	idle    chan *syslog.Sender // senders that no push has
@@ -46,8 +43,7 @@ func newPipeSyslog(set exporter.Settings, c *Config) (*pipeSyslog, error) {
 
 // start makes the senders, one for each consumer of the queue. It reads certificates but does not connect: a SIEM that is
 // down must not keep the collector from starting.
-func (e *pipeSyslog) start(ctx context.Context, host component.Host) error {
-	e.host = host
+func (e *pipeSyslog) start(ctx context.Context, _ component.Host) error {
 	headerConfig, err := e.config.header()
 	if err != nil {
 		return err
@@ -68,11 +64,17 @@ func (e *pipeSyslog) start(ctx context.Context, host component.Host) error {
 	}
 	writer.OnUnconfirmed = e.unconfirmed
 	if e.config.Network == syslog.TCP && !e.config.TLS.Insecure {
-		certs, err := newCertificates(ctx, e.config.TLS, e.logger)
+		reloader, err := certs.NewReloader(ctx, e.config.TLS.ReloadInterval, e.config.TLS.LoadTLSConfig)
 		if err != nil {
 			return fmt.Errorf("tls: %w", err)
 		}
-		writer.TLS = certs.load
+		writer.TLS = func(ctx context.Context) (*tls.Config, error) {
+			config, err := reloader.Config(ctx)
+			if failed := reloader.Failure(); failed != nil {
+				e.logger.Warn("Certificates cannot be loaded again; the last good ones stay in use.", zap.Error(failed))
+			}
+			return config, err
+		}
 	}
 	n := defaultConsumers
 	if e.config.QueueConfig.HasValue() {
@@ -90,26 +92,25 @@ func (e *pipeSyslog) start(ctx context.Context, host component.Host) error {
 	return nil
 }
 
-// push sends the records of ld. What was sent before a failure is not sent again: the error holds the rest.
-func (e *pipeSyslog) push(ctx context.Context, ld plog.Logs) error {
+// send sends the records of a part. Those that were sent, or can never be, leave the part.
+func (e *pipeSyslog) send(ctx context.Context, p *part) error {
 	s, err := e.acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { e.idle <- s }()
 
-	records, done := flatten(ld), make([]bool, ld.LogRecordCount())
+	done := make([]bool, len(p.Items))
 	n := syslog.Counts{}
-	err = s.Send(ctx, records, done, &n)
+	err = s.Send(ctx, records(p.Items), done, &n)
 	report(ctx, e.telemetry, &n)
 	if n.FirstDrop != nil {
 		e.logger.Warn("Records were not sent.", zap.Int64("too_long", n.TooLong), zap.Int64("not_json", n.NotJSON), zap.Int64("empty", n.Empty), zap.NamedError("first", n.FirstDrop))
 	}
-	e.reportStatus(err)
-	if err == nil {
-		return nil
+	if err != nil {
+		p.RemoveDone(done)
 	}
-	return consumererror.NewLogs(err, unsent(ld, done))
+	return err
 }
 
 var errShutdown = errors.New("pipe_syslog is shutting down")
@@ -127,15 +128,6 @@ func (e *pipeSyslog) acquire(ctx context.Context) (*syslog.Sender, error) {
 		return nil, errShutdown
 	case <-ctx.Done():
 		return nil, fmt.Errorf("waiting for a connection: %w", context.Cause(ctx))
-	}
-}
-
-// reportStatus tells health checks when the peer goes away and when it is back.
-func (e *pipeSyslog) reportStatus(err error) {
-	if err != nil && !e.failing.Swap(true) {
-		componentstatus.ReportStatus(e.host, componentstatus.NewRecoverableErrorEvent(err))
-	} else if err == nil && e.failing.Swap(false) {
-		componentstatus.ReportStatus(e.host, componentstatus.NewEvent(componentstatus.StatusOK))
 	}
 }
 
@@ -186,48 +178,4 @@ func (e *pipeSyslog) shutdown(context.Context) error {
 func (e *pipeSyslog) unconfirmed(messages int) {
 	e.telemetry.ExporterPipeSyslogMessagesUnconfirmed.Add(context.Background(), int64(messages))
 	e.logger.Warn("The peer's system took messages that the peer has not shown to have read; they are not sent again.", zap.Int("messages", messages))
-}
-
-// flatten returns the records of ld in order.
-func flatten(ld plog.Logs) batch {
-	records := make(batch, 0, ld.LogRecordCount())
-	for _, rl := range ld.ResourceLogs().All() {
-		for _, sl := range rl.ScopeLogs().All() {
-			for _, lr := range sl.LogRecords().All() {
-				records = append(records, lr)
-			}
-		}
-	}
-	return records
-}
-
-// unsent copies the records that are not done, under their resources and scopes.
-func unsent(ld plog.Logs, done []bool) plog.Logs {
-	rest, i := plog.NewLogs(), 0
-	for _, rl := range ld.ResourceLogs().All() {
-		var toResource plog.ResourceLogs
-		hasResource := false
-		for _, sl := range rl.ScopeLogs().All() {
-			var toScope plog.ScopeLogs
-			hasScope := false
-			for _, lr := range sl.LogRecords().All() {
-				i++
-				if done[i-1] {
-					continue
-				}
-				if !hasResource {
-					toResource, hasResource = rest.ResourceLogs().AppendEmpty(), true
-					rl.Resource().CopyTo(toResource.Resource())
-					toResource.SetSchemaUrl(rl.SchemaUrl())
-				}
-				if !hasScope {
-					toScope, hasScope = toResource.ScopeLogs().AppendEmpty(), true
-					sl.Scope().CopyTo(toScope.Scope())
-					toScope.SetSchemaUrl(sl.SchemaUrl())
-				}
-				lr.CopyTo(toScope.LogRecords().AppendEmpty())
-			}
-		}
-	}
-	return rest
 }

@@ -1,9 +1,6 @@
 package pipesyslogexporter
 
 import (
-	"go.opentelemetry.io/collector/pdata/plog"
-
-	"github.com/siempipe/siempipe/internal/collector/logrecord"
 	"github.com/siempipe/siempipe/internal/deliver/syslog"
 	"github.com/siempipe/siempipe/internal/encode/encodings"
 	"github.com/siempipe/siempipe/internal/record"
@@ -20,9 +17,12 @@ func newSender(c *Config, header *syslog.Header, writer syslog.WriterConfig) (*s
 	})
 }
 
-// batch is the records of a push in their order.
-type batch []plog.LogRecord
+// records are those of a part.
+type records []record.Record
 
-func (b batch) Len() int { return len(b) }
+func (r records) Len() int { return len(r) }
 
-func (b batch) Read(i int, rec *record.Record) error { return logrecord.Read(b[i], rec) }
+func (r records) Read(i int, rec *record.Record) error {
+	*rec = r[i]
+	return nil
+}

@@ -2,14 +2,18 @@ package pipesyslogexporter
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/siempipe/siempipe/exporter/pipesyslogexporter/internal/metadata"
 )
@@ -71,4 +75,41 @@ func TestStoredQueueSurvivesAStalledPeer(t *testing.T) {
 	require.NotEmpty(t, p.received())
 	_, duplicates := ids(received())
 	t.Logf("%d from the store, %d duplicates", len(p.received()), duplicates)
+}
+
+// TestQueueOfTheFirstVersion: what version 0.1.0 left in its stored queue is sent after an upgrade. That version stored requests
+// as exporterhelper does.
+func TestQueueOfTheFirstVersion(t *testing.T) {
+	const n = 50
+	f := filestorage.NewFactory()
+	fc := f.CreateDefaultConfig().(*filestorage.Config)
+	fc.Directory = t.TempDir()
+	id := component.NewID(f.Type())
+	set := exportertest.NewNopSettings(metadata.Type)
+	set.ID = component.NewID(metadata.Type)
+	p := (&peer{listener: listen(t, "127.0.0.1:0")}).start(t)
+	c := queued(p.listener.Addr().String())
+	c.QueueConfig.Get().StorageID = &id
+	run := func(e exporter.Logs, use func()) {
+		ext, err := f.Create(t.Context(), extension.Settings{ID: id, TelemetrySettings: set.TelemetrySettings}, fc)
+		require.NoError(t, err)
+		require.NoError(t, ext.Start(t.Context(), nil))
+		defer func() { require.NoError(t, ext.Shutdown(context.Background())) }()
+		require.NoError(t, e.Start(t.Context(), host{id, ext}))
+		use()
+		require.NoError(t, e.Shutdown(t.Context()))
+	}
+	away := func(context.Context, plog.Logs) error { return errors.New("away") }
+	old, err := exporterhelper.NewLogs(t.Context(), set, c, away, exporterhelper.WithRetry(c.RetryConfig), exporterhelper.WithQueue(c.QueueConfig))
+	require.NoError(t, err)
+	run(old, func() { require.NoError(t, old.ConsumeLogs(t.Context(), scans(0, n, "hello"))) })
+	require.Empty(t, p.received())
+
+	e, err := NewFactory().CreateLogs(t.Context(), set, c)
+	require.NoError(t, err)
+	run(e, func() {
+		require.Eventually(t, func() bool { return len(p.received()) >= n }, patience, 20*time.Millisecond)
+	})
+	seen, _ := ids(p.received())
+	require.Len(t, seen, n)
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/siempipe/siempipe/internal/deliver/certs"
 	"github.com/siempipe/siempipe/internal/deliver/syslog"
 	"github.com/siempipe/siempipe/internal/encode/encodings"
 	"github.com/siempipe/siempipe/internal/jsonscan"
@@ -20,7 +21,7 @@ import (
 type syslogSink struct {
 	sender syslog.SenderConfig
 	name   string
-	certs  *certificates // nil in plain text
+	certs  *certs.Reloader // nil in plain text
 
 	mu     sync.Mutex
 	idle   []*syslog.Sender
@@ -42,10 +43,10 @@ func newSyslogSink(c *config) (*syslogSink, error) {
 		MaxLength: c.maxLength, IncludeInvalid: c.includeInvalid,
 	}
 	if c.network == syslog.TCP && !c.tls.insecure {
-		if s.certs, err = newCertificates(&c.tls); err != nil {
+		if s.certs, err = certs.NewReloader(context.Background(), c.tls.reload, c.tls.load); err != nil {
 			return nil, err
 		}
-		s.sender.Writer.TLS = s.certs.get
+		s.sender.Writer.TLS = s.certs.Config
 	}
 	first, err := syslog.NewSender(s.sender) // whatever is wrong with the configuration is said at start
 	if err != nil {
@@ -91,7 +92,7 @@ func (s *syslogSink) deliver(ctx context.Context, recs records, a *attempt) (not
 		note = appendNote(note, unmappedNote(n.Unmapped, n.FirstUnmapped))
 	}
 	if s.certs != nil {
-		if failed := s.certs.failure(); failed != nil {
+		if failed := s.certs.Failure(); failed != nil {
 			note = appendNote(note, fmt.Sprintf("certificates cannot be read again, the last good ones stay in use: %v", failed))
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/siempipe/siempipe/internal/deliver/syslog"
@@ -35,50 +34,8 @@ func (c *tlsConfig) validate(network string) error {
 	return nil
 }
 
-// certificates hands out the TLS configuration for each new connection, read again when the reload interval has passed.
-// Files that are broken at that moment leave the last good ones in use.
-type certificates struct {
-	config *tlsConfig
-
-	mu     sync.Mutex
-	loaded *tls.Config
-	next   time.Time
-	failed error // why the last reading failed
-}
-
-func newCertificates(c *tlsConfig) (*certificates, error) {
-	loaded, err := c.load()
-	if err != nil {
-		return nil, err
-	}
-	return &certificates{config: c, loaded: loaded, next: time.Now().Add(c.reload)}, nil
-}
-
-func (c *certificates) get(context.Context) (*tls.Config, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if now := time.Now(); c.config.reload > 0 && now.After(c.next) {
-		c.next = now.Add(c.config.reload)
-		loaded, err := c.config.load()
-		if err == nil {
-			c.loaded = loaded
-		}
-		c.failed = err
-	}
-	return c.loaded, nil
-}
-
-// failure is why the files could not be read again, once.
-func (c *certificates) failure() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	err := c.failed
-	c.failed = nil
-	return err
-}
-
 // load reads the files. The error names key and path.
-func (c *tlsConfig) load() (*tls.Config, error) {
+func (c *tlsConfig) load(context.Context) (*tls.Config, error) {
 	config := &tls.Config{ServerName: c.serverName, InsecureSkipVerify: c.skipVerify, MinVersion: tls.VersionTLS12}
 	if c.minVersion == "1.3" {
 		config.MinVersion = tls.VersionTLS13

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/siempipe/siempipe/internal/deliver/certs"
 	"github.com/siempipe/siempipe/internal/test/peers"
 )
 
@@ -68,24 +69,24 @@ func TestSyslogOverTLS(t *testing.T) {
 func TestCertificatesAreReadAgain(t *testing.T) {
 	a := peers.NewAuthority(t)
 	c := tlsConfig{caFile: a.File, certFile: a.Client.CertFile, keyFile: a.Client.KeyFile, reload: 1}
-	certs, err := newCertificates(&c)
+	reloader, err := certs.NewReloader(t.Context(), c.reload, c.load)
 	require.NoError(t, err)
-	first, err := certs.get(t.Context())
+	first, err := reloader.Config(t.Context())
 	require.NoError(t, err)
 	a.Renew(t)
-	second, err := certs.get(t.Context())
+	second, err := reloader.Config(t.Context())
 	require.NoError(t, err)
 	assert.NotEqual(t, first.Certificates, second.Certificates)
-	assert.NoError(t, certs.failure())
+	assert.NoError(t, reloader.Failure())
 
 	require.NoError(t, os.WriteFile(a.Client.KeyFile, []byte("half a key"), 0o600))
-	third, err := certs.get(t.Context())
+	third, err := reloader.Config(t.Context())
 	require.NoError(t, err)
 	assert.Same(t, second, third)
-	assert.ErrorContains(t, certs.failure(), "tls_cert_file, tls_key_file: ")
-	assert.NoError(t, certs.failure(), "said once")
+	assert.ErrorContains(t, reloader.Failure(), "tls_cert_file, tls_key_file: ")
+	assert.NoError(t, reloader.Failure(), "said once")
 
 	c.caFile = filepath.Join(t.TempDir(), "none.pem")
-	_, err = newCertificates(&c)
+	_, err = certs.NewReloader(t.Context(), c.reload, c.load)
 	assert.ErrorContains(t, err, "tls_ca_file: ")
 }

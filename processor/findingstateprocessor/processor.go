@@ -139,7 +139,7 @@ func (p *findingState) process(ctx context.Context, tx *findingstate.Transaction
 	}
 	waiting := p.route(tx, r, mayWait, &n)
 	for _, w := range waiting {
-		data, err := pack(w.logs)
+		data, err := pack(w.Logs())
 		if err != nil {
 			return abort(err)
 		}
@@ -152,7 +152,7 @@ func (p *findingState) process(ctx context.Context, tx *findingstate.Transaction
 	}
 	out := p.decide(tx, r, &n)
 	if out.n > 0 {
-		if err := p.next.ConsumeLogs(ctx, out.logs); err != nil {
+		if err := p.next.ConsumeLogs(ctx, out.Logs()); err != nil {
 			return abort(err)
 		}
 	}
@@ -232,7 +232,7 @@ func (p *findingState) decide(tx *findingstate.Transaction, r *reader, n *counts
 		n.bytesOut += int64(it.bytes)
 	}
 	if out.n > 0 {
-		logrecord.DetachRemainder(out.logs, len(r.items))
+		logrecord.DetachRemainder(out.Logs(), len(r.items))
 	}
 	return out
 }

@@ -45,10 +45,10 @@ func (r *reader) read(logs plog.Logs) {
 	if cap(r.obs) < n {
 		r.obs = make([]findingstate.Observation, 0, n) // never grows: load points into it
 	}
-	for ri, rl := range logs.ResourceLogs().All() {
-		for si, sl := range rl.ScopeLogs().All() {
+	for _, rl := range logs.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
 			for _, lr := range sl.LogRecords().All() {
-				r.items = append(r.items, item{place: place{rl, sl, lr, ri, si}})
+				r.items = append(r.items, item{place: place{rl, sl, lr}})
 				r.readOne(&r.items[len(r.items)-1])
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.uber.org/zap"
 
+	"github.com/siempipe/siempipe/internal/collector/logrecord"
 	"github.com/siempipe/siempipe/internal/format"
 	"github.com/siempipe/siempipe/internal/process"
 )
@@ -52,16 +53,11 @@ func (p *siem) join(b *batch, out *process.Outcome, lr plog.LogRecord) (waits bo
 
 // copyOf copies the record under way with its resource and scope. It keeps the time of receipt, which the record may lack.
 func (b *batch) copyOf(lr plog.LogRecord, out *process.Outcome) plog.Logs {
-	logs := plog.NewLogs()
-	rl := logs.ResourceLogs().AppendEmpty()
-	b.resource.Resource().CopyTo(rl.Resource())
-	rl.SetSchemaUrl(b.resource.SchemaUrl())
-	sl := rl.ScopeLogs().AppendEmpty()
-	b.scope.Scope().CopyTo(sl.Scope())
-	sl.SetSchemaUrl(b.scope.SchemaUrl())
-	lr.CopyTo(sl.LogRecords().AppendEmpty())
-	sl.LogRecords().At(0).SetObservedTimestamp(pcommon.NewTimestampFromTime(out.Record.Received))
-	return logs
+	var one logrecord.Builder
+	made := one.Add(b.resource, b.scope)
+	lr.CopyTo(made)
+	made.SetObservedTimestamp(pcommon.NewTimestampFromTime(out.Record.Received))
+	return one.Logs()
 }
 
 // recordOf is the record of logs that copyOf made.

@@ -3,6 +3,7 @@ package exporterbase
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -160,17 +161,35 @@ func (e *Exporter[P, I]) ConsumeLogs(ctx context.Context, logs plog.Logs) error 
 			if refused == nil {
 				refused = make([]bool, logs.LogRecordCount())
 			}
-			for i := range n {
-				refused[records+i] = true
-			}
+			markRefused[P, I](refused[records:records+n], records, err)
 		}
 		records += n
 	}
 	err := errors.Join(errs...)
-	if err == nil || len(errs) == len(requests) {
+	if err == nil || !slices.Contains(refused, false) {
 		return err
 	}
 	return consumererror.NewLogs(err, logrecord.Subset(logs, func(i int) bool { return refused[i] }))
+}
+
+// markRefused marks the records of a request that failed, the first of them at place from of the batch: those that are left of it
+// where no queue comes between, and otherwise all.
+func markRefused[P comparable, I any](refused []bool, from int, err error) {
+	var partly *partlyDelivered
+	if errors.As(err, &partly) {
+		left := false
+		for _, p := range partly.rest.(*request[P, I]).parts {
+			for _, place := range p.places {
+				refused[place-from], left = true, true
+			}
+		}
+		if left {
+			return
+		}
+	}
+	for i := range refused {
+		refused[i] = true
+	}
 }
 
 // split makes one request of a batch, in which partitions are apart, or several where one would be too large: each then holds
@@ -185,6 +204,7 @@ func (e *Exporter[P, I]) split(logs plog.Logs) (requests []*request[P, I]) {
 		g = e.newScratch(mapping)
 	}
 	defer e.scratch.Put(g)
+	g.placed, g.first = !e.settings.Queue.HasValue(), 0
 	partition := e.settings.NewBatch()
 	var rec record.Record
 	for lr := range logrecord.All(logs) {

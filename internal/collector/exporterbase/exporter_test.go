@@ -153,6 +153,20 @@ func TestWhatFailedIsSentAgain(t *testing.T) {
 	assert.Equal(t, map[string][]string{"account-0": {`{"n":0}`, `{"n":2}`}, "account-1": {`{"n":1}`, `{"n":3}`}}, d.got)
 }
 
+// TestWithoutQueueTheRestComesBack: a caller that hears of a failure at once sends again only what is not delivered.
+func TestWithoutQueueTheRestComesBack(t *testing.T) {
+	d := &destination{refuses: map[string]error{"account-1": errors.New("away")}}
+	e, _ := onDestination(t, d, nil)
+	e.limits.items = 3
+	require.NoError(t, e.Start(t.Context(), componenttest.NewNopHost()))
+	var partly consumererror.Logs
+	require.ErrorAs(t, e.ConsumeLogs(t.Context(), batchOf(numbered(8)...)), &partly)
+	d.refuses = nil
+	require.NoError(t, e.ConsumeLogs(t.Context(), partly.Data()))
+	assert.Equal(t, []string{`{"n":0}`, `{"n":2}`, `{"n":4}`, `{"n":6}`}, d.got["account-0"])
+	assert.Equal(t, []string{`{"n":1}`, `{"n":3}`, `{"n":5}`, `{"n":7}`}, d.got["account-1"])
+}
+
 // TestRemoveDone: what is left of a part is in order, and nothing else of the batch changes.
 func TestRemoveDone(t *testing.T) {
 	items := []string{"a", "b", "c", "d", "of another part"}

@@ -15,6 +15,9 @@ type grouper[P comparable, I any] struct {
 	bytes  int // as request.bytes
 	items  []I
 	at     []int // the part of each
+
+	placed bool // parts know the places of their items in the batch
+	first  int  // place of the first item
 }
 
 // For how many items and parts a grouper keeps room. It clears that of its parts each time.
@@ -70,13 +73,19 @@ func (g *grouper[P, I]) request(room int) *request[P, I] {
 		p := &r.parts[g.at[i]]
 		p.Items = append(p.Items, item)
 	}
+	if g.placed {
+		for i, at := range g.at {
+			r.parts[at].places = append(r.parts[at].places, g.first+i)
+		}
+		g.first += len(g.items)
+	}
 	if len(g.items) > maxKeptItems || len(g.parts) > maxKeptParts {
-		*g = grouper[P, I]{form: g.form}
+		*g = grouper[P, I]{form: g.form, placed: g.placed, first: g.first}
 		return r
 	}
 	clear(g.parts)
 	clear(g.items)
 	clear(g.index)
-	*g = grouper[P, I]{form: g.form, parts: g.parts[:0], counts: g.counts[:0], index: g.index, items: g.items[:0], at: g.at[:0]}
+	*g = grouper[P, I]{form: g.form, placed: g.placed, first: g.first, parts: g.parts[:0], counts: g.counts[:0], index: g.index, items: g.items[:0], at: g.at[:0]}
 	return r
 }

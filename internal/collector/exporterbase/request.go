@@ -48,6 +48,8 @@ type Part[P comparable, I any] struct {
 	Items []I
 	// Encoded is what the destination made of the items, see SetEncoded.
 	Encoded []byte
+
+	places []int // of the items in the incoming batch; nil where a queue comes between
 }
 
 // SetEncoded lets go of the items. What the destination made of them takes their place, for the next try; nil for none.
@@ -58,14 +60,18 @@ func (p *Part[P, I]) SetEncoded(encoded []byte) {
 
 // RemoveDone removes the items that are delivered, or will never be.
 func (p *Part[P, I]) RemoveDone(done []bool) {
-	left := p.Items[:0]
+	left, places := p.Items[:0], p.places[:0]
 	for i, item := range p.Items {
-		if !done[i] {
-			left = append(left, item)
+		if done[i] {
+			continue
+		}
+		left = append(left, item)
+		if p.places != nil {
+			places = append(places, p.places[i])
 		}
 	}
 	clear(p.Items[len(left):])
-	p.Items = left
+	p.Items, p.places = left, places
 }
 
 var _ xexporterhelper.RequestErrorHandler = (*request[string, string])(nil)
