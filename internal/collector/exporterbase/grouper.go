@@ -64,21 +64,26 @@ func (g *grouper[P, I]) part(key P, first time.Time) int {
 func (g *grouper[P, I]) request(room int) *request[P, I] {
 	r := &request[P, I]{form: g.form, parts: slices.Clone(g.parts), items: len(g.items), bytes: g.bytes, room: room}
 	items := make([]I, len(g.items))
+	var places []int
+	if g.placed {
+		places = make([]int, len(g.items))
+	}
 	end := 0
 	for i, n := range g.counts {
 		r.parts[i].Items = items[end : end : end+n]
+		if g.placed {
+			r.parts[i].places = places[end : end : end+n]
+		}
 		end += n
 	}
 	for i, item := range g.items {
 		p := &r.parts[g.at[i]]
 		p.Items = append(p.Items, item)
-	}
-	if g.placed {
-		for i, at := range g.at {
-			r.parts[at].places = append(r.parts[at].places, g.first+i)
+		if g.placed {
+			p.places = append(p.places, g.first+i)
 		}
-		g.first += len(g.items)
 	}
+	g.first += len(g.items)
 	if len(g.items) > maxKeptItems || len(g.parts) > maxKeptParts {
 		*g = grouper[P, I]{form: g.form, placed: g.placed, first: g.first}
 		return r

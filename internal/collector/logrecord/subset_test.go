@@ -38,7 +38,7 @@ func TestSubset(t *testing.T) {
 		r, _ := rl.Resource().Attributes().Get("r")
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, lr := range sl.LogRecords().All() {
-				told = append(told, fmt.Sprint(r.Int(), rl.SchemaUrl(), sl.Scope().Name(), sl.SchemaUrl(), lr.Body().Int()))
+				told = append(told, fmt.Sprintf("%d %s %s %s %d", r.Int(), rl.SchemaUrl(), sl.Scope().Name(), sl.SchemaUrl(), lr.Body().Int()))
 			}
 		}
 	}
