@@ -65,8 +65,13 @@ var cloudTrail = newLogType("AWS.CloudTrail", []column{
 })
 
 // claimsCloudTrail takes events that are no Insights.
+var (
+	cloudTrailNames = namesOf("eventVersion", "eventSource")
+	insightName     = namesOf("insightDetails")
+)
+
 func claimsCloudTrail(in *Input) bool {
-	return in.has(markEventVersion) && in.has(markEventSource) && !in.has(markInsightDetails)
+	return in.has(cloudTrailNames) && !in.has(insightName)
 }
 
 func parseCloudTrail(p *Parser, in *Input, rec *record.Record) error {

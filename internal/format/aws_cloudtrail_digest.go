@@ -30,7 +30,9 @@ var cloudTrailDigest = newLogType("AWS.CloudTrailDigest", []column{
 	}},
 })
 
-func claimsCloudTrailDigest(in *Input) bool { return in.has(markDigestS3Object) }
+var digestNames = namesOf("digestS3Object")
+
+func claimsCloudTrailDigest(in *Input) bool { return in.has(digestNames) }
 
 func parseCloudTrailDigest(p *Parser, in *Input, rec *record.Record) error {
 	return p.parseJSON(cloudTrailDigest, in, rec)

@@ -29,8 +29,10 @@ var cloudTrailInsight = newLogType("AWS.CloudTrailInsight", []column{
 	{name: "eventCategory", kind: varchar, required: required},
 })
 
+var insightNames = namesOf("insightDetails", "eventVersion")
+
 func claimsCloudTrailInsight(in *Input) bool {
-	return in.has(markInsightDetails) && in.has(markEventVersion)
+	return in.has(insightNames)
 }
 
 func parseCloudTrailInsight(p *Parser, in *Input, rec *record.Record) error {

@@ -18,8 +18,10 @@ var cloudWatchEvents = newLogType("AWS.CloudWatchEvents", []column{
 })
 
 // claimsCloudWatchEvents takes all events but those that hold a GuardDuty finding: those are findings.
+var eventBridgeNames = namesOf("detail-type", "detail")
+
 func claimsCloudWatchEvents(in *Input) bool {
-	return in.has(markDetailType) && in.has(markDetail) && !isGuardDutyEvent(in)
+	return in.has(eventBridgeNames) && !isGuardDutyEvent(in)
 }
 
 func parseCloudWatchEvents(p *Parser, in *Input, rec *record.Record) error {

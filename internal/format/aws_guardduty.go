@@ -65,12 +65,14 @@ const eventBridgeMember = "eventBridge"
 
 // isGuardDutyEvent recognises an EventBridge event that holds a finding.
 func isGuardDutyEvent(in *Input) bool {
-	return in.has(markDetailType|markDetail) && in.Get("detail").Kind == jsonscan.Object &&
+	return in.has(eventBridgeNames) && in.Get("detail").Kind == jsonscan.Object &&
 		text(in.Get("source")) == "aws.guardduty" && text(in.Get("detail-type")) == "GuardDuty Finding"
 }
 
+var guardDutyNames = namesOf("schemaVersion|SchemaVersion", "service|Service", "accountId|AccountId")
+
 func claimsGuardDuty(in *Input) bool {
-	return in.has(markSchemaVersion|markService|markAccountID) || isGuardDutyEvent(in)
+	return in.has(guardDutyNames) || isGuardDutyEvent(in)
 }
 
 func parseGuardDuty(p *Parser, in *Input, rec *record.Record) error {

@@ -82,7 +82,9 @@ func (x *indicators) answer(s string, i int) int {
 	return i + 1
 }
 
-func claimsVPCDNS(in *Input) bool { return in.has(markQueryName) && in.has(markQueryTimestamp) }
+var vpcDNSNames = namesOf("query_name", "query_timestamp")
+
+func claimsVPCDNS(in *Input) bool { return in.has(vpcDNSNames) }
 
 func parseVPCDNS(p *Parser, in *Input, rec *record.Record) error {
 	return p.parseJSON(vpcDNS, in, rec)

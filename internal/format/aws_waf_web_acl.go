@@ -53,7 +53,9 @@ var wafWebACL = newLogType("AWS.WAFWebACL", []column{
 	{name: "webaclId", kind: varchar, required: required, account: 1}, // an ARN, though the tables say GUID
 })
 
-func claimsWAFWebACL(in *Input) bool { return in.has(markWebACLID) && in.has(markHTTPRequest) }
+var wafNames = namesOf("webaclId", "httpRequest")
+
+func claimsWAFWebACL(in *Input) bool { return in.has(wafNames) }
 
 func parseWAFWebACL(p *Parser, in *Input, rec *record.Record) error {
 	return p.parseJSON(wafWebACL, in, rec)

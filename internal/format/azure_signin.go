@@ -37,8 +37,10 @@ var azureSignIn = newLogType("Azure.SignIn", []column{
 
 // claimsAzureSignIn takes the categories whose names end so: interactive and not, of service principals and managed
 // identities.
+var operationName = namesOf("operationName|OperationName")
+
 func claimsAzureSignIn(in *Input) bool {
-	if !in.has(markOperationName) {
+	if !in.has(operationName) {
 		return false
 	}
 	if category := in.fold("category"); category.Kind == jsonscan.String {

@@ -45,8 +45,13 @@ var gcpAudit = newLogType("GCP.AuditLog", []column{
 	}},
 })
 
+var (
+	auditEntryNames = namesOf("protoPayload", "logName")
+	pubSubPushNames = namesOf("subscription", "message")
+)
+
 func claimsGCPAudit(in *Input) bool {
-	return in.has(markProtoPayload|markLogName) || in.has(markSubscription|markMessage) && pushed(in) != ""
+	return in.has(auditEntryNames) || in.has(pubSubPushNames) && pushed(in) != ""
 }
 
 // pushed is the entry in a message that Pub/Sub pushes, {"message":{"data":…},"subscription":…}: its data in base64. ""

@@ -24,9 +24,9 @@ type Input struct {
 	defaultFields string      // of flow logs that stand under no header
 	header        *flowHeader // the one that was read last
 
-	marks       mark
-	marked      bool           // marks are those of Members
-	markedShape jsonscan.Shape // of the object that marks were read of
+	top      topNames       // names of Members by which formats are told apart
+	topKnown bool           // top is of Members
+	topShape jsonscan.Shape // of the object that top was read of
 
 	names *jsonscan.Names // nil for an object that siempipe made
 	shape jsonscan.Shape  // of Members
@@ -51,7 +51,7 @@ func (in *Input) scan(raw string) {
 	}
 	in.Members = in.room
 	in.IsObject = in.JSONErr == nil
-	in.marked = false
+	in.topKnown = false
 }
 
 // take is scan for a text whose members are known.
@@ -60,7 +60,7 @@ func (in *Input) take(raw string, o Object) {
 	in.room = in.room[:0]
 	in.whole, in.Raw, in.Members, in.shape = raw, raw, o.Members, o.Shape
 	in.Compact, in.IsObject, in.JSONErr = true, true, nil
-	in.marked = false
+	in.topKnown = false
 }
 
 // Get is the last member of that exact name, nil when there is none.

@@ -31,8 +31,8 @@ func BenchmarkParseLog(b *testing.B) {
 		require.NoError(b, err)
 		fields, _ := os.ReadFile(path + ".fields")
 		text := strings.TrimSpace(string(raw))
-		name := filepath.Dir(usual)
-		for _, as := range []string{name, format.Auto} {
+		formatName := filepath.Dir(usual)
+		for _, as := range []string{formatName, format.Auto} {
 			name := usual
 			if as == format.Auto {
 				name += "/auto"
@@ -43,7 +43,7 @@ func BenchmarkParseLog(b *testing.B) {
 				in := format.Context{Format: as, Fields: strings.TrimSpace(string(fields)), Received: received}
 				var rec record.Record
 				p.ParseIn(text, in, &rec)
-				if rec.Format != name || rec.EventType == record.Invalid || !strings.Contains(rec.Body, `"p_row_id":"`+rec.ID+`"`) {
+				if rec.Format != formatName || rec.EventType == record.Invalid || !strings.Contains(rec.Body, `"p_row_id":"`+rec.ID+`"`) {
 					b.Fatalf("%+v", rec)
 				}
 				b.SetBytes(int64(len(text)))

@@ -8,7 +8,10 @@ import (
 	"github.com/siempipe/siempipe/internal/schema/panoptica"
 )
 
-func claimsPanoptica(in *Input) bool { return in.has(markFinding) }
+// findingNames has one of the names that only findings of Panoptica have: a finding has no required field, so any of them will do.
+var findingNames = namesOf("alert_id|detection_type|attack_scenario|risk_category|risk_params|detection_timestamp")
+
+func claimsPanoptica(in *Input) bool { return in.has(findingNames) }
 
 // parsePanoptica reads a finding or attack path of the SIEM export.
 func parsePanoptica(p *Parser, in *Input, rec *record.Record) error {

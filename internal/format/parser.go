@@ -195,7 +195,7 @@ func (p *Parser) formatOf(name string) (*Format, error) {
 		p.last = f
 		return f, nil
 	}
-	if p.in.has(markFinding) && p.in.marks == markFinding { // every other format wants other names, or no object
+	if p.in.has(findingNames) && p.in.top == findingNames { // every other format wants other names, or no object
 		return &Formats[0], nil
 	}
 	if f := rowFormat(&p.in); f != nil {

@@ -21,8 +21,14 @@ import (
 // claimsPerceptionPoint takes objects with a full_scan_id, or a verdict together with a member that only scans have.
 func claimsPerceptionPoint(in *Input) bool { return in.IsObject && isAPIScan(in) }
 
+var (
+	fullScanName = namesOf("full_scan_id")
+	// apiScanNames are a verdict, and one of what an API scan with a verdict has.
+	apiScanNames = namesOf("verbose_verdict|root_scan_summary", "root_scan_id|scan_engines|scan_layers|verbose_action|payload_type|organization_id")
+)
+
 func isAPIScan(in *Input) bool {
-	return in.has(markFullScanID) || in.has(markScanVerdict|markScanDetail)
+	return in.has(fullScanName) || in.has(apiScanNames)
 }
 
 func parsePerceptionPoint(p *Parser, in *Input, rec *record.Record) error {

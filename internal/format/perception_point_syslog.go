@@ -19,11 +19,14 @@ import (
 // as well, so that stored records can be replayed.
 
 // claimsPerceptionPointSyslog takes lines and the bodies made of them.
+// lineNames has Scan ID or Event of a pipe line.
+var lineNames = namesOf(perceptionpoint.KeyScanID + "|" + perceptionpoint.KeyEvent)
+
 func claimsPerceptionPointSyslog(in *Input) bool {
 	if !in.IsObject {
 		return perceptionpoint.IsLine(in.Raw)
 	}
-	if !in.has(markLineKey) || isAPIScan(in) {
+	if !in.has(lineNames) || isAPIScan(in) {
 		return false
 	}
 	if id := in.Get(perceptionpoint.KeyScanID); id != nil && id.Kind == jsonscan.String {

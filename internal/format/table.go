@@ -159,9 +159,11 @@ func Lookup(name string) (*Format, bool) {
 	return nil, false
 }
 
+var logTypeName = namesOf(fieldLogType)
+
 // rowFormat is the format of a row that siempipe made, which says so itself; nil for everything else.
 func rowFormat(in *Input) *Format {
-	if !in.has(markLogType) {
+	if !in.has(logTypeName) {
 		return nil
 	}
 	m := in.Get(fieldLogType)

@@ -14,24 +14,24 @@ func TestOnlyFindings(t *testing.T) {
 		f := &Formats[i]
 		in := Input{Raw: `{"alert_id":"a"}`, Compact: true, defaultFields: DefaultFlowFields, header: defaultFlowHeader}
 		in.scan(in.Raw)
-		in.has(0)
+		in.has(topNames{})
 		assert.Equal(t, i == 0, f.claims(&in), f.Name)
-		assert.Equal(t, markFinding, in.marks)
+		assert.Equal(t, findingNames, in.top)
 	}
 }
 
-// TestMarksOfShape: marks that are remembered are those of the same names.
-func TestMarksOfShape(t *testing.T) {
+// TestNamesOfShape: names that are remembered are those of the same names.
+func TestNamesOfShape(t *testing.T) {
 	p, err := NewParser(Options{})
 	assert.NoError(t, err)
 	for _, raw := range []string{`{"alert_id":1}`, `{"alert_id":2}`, `{"eventVersion":1}`, `{"alert_id":2}`, `{`, `{"alert_id":2}`, `line`, `{}`, `{"detail":2,"x":1}`, `{"detail":2}`} {
 		for range 2 {
 			p.in.scan(raw)
-			p.in.has(0)
+			p.in.has(topNames{})
 			want := Input{}
 			want.scan(raw)
-			want.has(0)
-			assert.Equal(t, want.marks, p.in.marks, raw)
+			want.has(topNames{})
+			assert.Equal(t, want.top, p.in.top, raw)
 		}
 	}
 }
